@@ -1,0 +1,1 @@
+"""The content of Touchstone: the scenarios, the implementations that they judge, and the pytest glue."""

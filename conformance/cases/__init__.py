@@ -1,0 +1,1 @@
+"""The scenarios, one module a family; the catalog reads them from source."""

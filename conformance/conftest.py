@@ -1,0 +1,201 @@
+"""The pytest glue: scenarios become items, and verdicts become outcomes.
+
+With `recorder`, the only module that knows pytest. Nothing here decides: `harness.judge` does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import __file__ as _package
+from conformance.recorder import PROPERTY, Recorder
+from conformance.session import MODES, Session, Settings, open_folder
+from harness import catalog, plan
+from harness.catalog import Entry, Variant
+from harness.implementations import DEFAULTS, ProfileError
+from harness.isolate import IsolationError
+from harness.known import KnownError
+from harness.lint import lint
+from harness.judge import fails
+from harness.model import Result, Verdict
+from harness.record import result_to_json
+from reports.text import explain
+
+CASES = Path(_package).resolve().parent / "cases"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Our options; `touchstone run --help` explains them with examples."""
+    group = parser.getgroup("touchstone", "conformance of torch.compile implementations")
+    group.addoption(
+        "--implementation",
+        action="append",
+        metavar="NAME",
+        help="what to judge: a shipped profile, the path of a profile, or a backend as module:attribute; "
+        f"repeat for several (default: {', '.join(DEFAULTS)})",
+    )
+    group.addoption(
+        "--isolation",
+        choices=MODES,
+        default="fork",
+        help="fork: a child of a warm process for each trial; spawn: a fresh interpreter; none: this process",
+    )
+    group.addoption(
+        "--time-limit",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="for one trial, times the implementation's factor (default: 60)",
+    )
+    group.addoption(
+        "--select", action="append", metavar="GLOB", help="only these ids, such as 'aliasing/*'"
+    )
+    group.addoption("--shuffle", type=int, metavar="SEED", help="run in a random order")
+    group.addoption(
+        "--strict-verdicts", action="store_true", help="also fail on broken MAY promises and on improvements"
+    )
+    group.addoption(
+        "--report",
+        default="touchstone-report",
+        metavar="DIR",
+        help="where record.jsonl and index.html go (default: touchstone-report)",
+    )
+
+
+_session = pytest.StashKey[Session]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Open the session; in the process that was started by hand, also let the zygotes come up."""
+    given = getattr(config, "workerinput", {}).get(PROPERTY)
+    folder, guardian = (Path(given[0]), given[1]) if given else (None, 0)
+    try:
+        session = Session(
+            Settings(
+                folder=folder or open_folder(),
+                guardian=guardian or os.getpid(),
+                implementations=tuple(config.getoption("--implementation") or DEFAULTS),
+                mode=config.getoption("--isolation"),
+                time_limit=config.getoption("--time-limit"),
+            )
+        )
+        config.stash[_session] = session
+        if not given and not config.option.collectonly:
+            recorder = Recorder(session, Path(config.getoption("--report")).absolute())
+            config.pluginmanager.register(recorder, "touchstone-recorder")
+            session.start()
+    except (ProfileError, KnownError, IsolationError) as error:
+        if _session in config.stash:
+            config.stash[_session].close()
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the zygotes."""
+    if _session in config.stash:
+        config.stash[_session].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no public type for it
+    """Tell an xdist worker where the run lives."""
+    settings = node.config.stash[_session].settings
+    node.workerinput[PROPERTY] = (str(settings.folder), settings.guardian)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Read a module of scenarios as data; pytest's own collector would import it, and torch with it."""
+    found = yield
+    if file_path.parent == CASES and file_path.suffix == ".py":
+        if file_path.name == "__init__.py":
+            return []
+        return [Module.from_parent(parent, path=file_path)]
+    return found
+
+
+class Module(pytest.File):
+    """A module of scenarios."""
+
+    def collect(self) -> Iterator[Item]:
+        """One item for each trial."""
+        try:
+            entries = catalog.read_module(self.path)
+        except catalog.CatalogError as error:
+            raise self.CollectError(str(error)) from None
+        problems = lint(entries)
+        if problems:
+            raise self.CollectError("\n".join(problems))
+        for entry in entries:
+            for name in self.config.stash[_session].implementations:
+                for variant in catalog.variants(entry):
+                    cell = f"{name}-{variant.id}" if variant.id else name
+                    yield Item.from_parent(
+                        self, name=f"{entry.name}[{cell}]", cell=(entry, variant, name)
+                    )
+
+
+class Nonconforming(Exception):  # noqa: N818 - a judgement, not an error of ours
+    """Carries a result to pytest's report."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.judgement.reason)
+        self.result = result
+
+
+class Item(pytest.Item):
+    """A trial."""
+
+    def __init__(self, *, cell: tuple[Entry, Variant, str], **rest: Any) -> None:  # noqa: ANN401
+        super().__init__(**rest)
+        self.cell = cell
+
+    def runtest(self) -> None:
+        """Run the trial; the result travels to the process that records, as one string."""
+        session = self.config.stash[_session]
+        result = session.run(*self.cell)
+        self.user_properties.append((PROPERTY, json.dumps(result_to_json(result))))
+        verdict = result.judgement.verdict
+        if verdict is Verdict.UNSUPPORTED:
+            pytest.skip(result.judgement.reason)
+        if verdict is Verdict.XFAIL:
+            pytest.xfail(result.judgement.reason)
+        if fails(result.judgement, strict=self.config.getoption("--strict-verdicts")):
+            raise Nonconforming(result)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401
+        """What the terminal shows of a trial that does not conform."""
+        if isinstance(excinfo.value, Nonconforming):
+            result = excinfo.value.result
+            argument = self.config.stash[_session].arguments[result.trial.implementation]
+            return explain(result, argument)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the scenario is, so that editors jump to its function."""
+        return self.path, self.cell[0].line - 1, self.name
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Apply --select and --shuffle."""
+    patterns: Sequence[str] = config.getoption("--select") or ()
+    trials = [item for item in items if isinstance(item, Item)]
+    for pattern in patterns:
+        if not any(plan.selects(pattern, *item.cell[:2]) for item in trials):
+            hint = plan.near(pattern, catalog.read())
+            raise pytest.UsageError(f"no scenario matches {pattern!r}{hint}; `touchstone list` shows all")
+    if patterns:
+        chosen = [i for i in trials if any(plan.selects(p, *i.cell[:2]) for p in patterns)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
+    if (seed := config.getoption("--shuffle")) is not None:
+        random.Random(seed).shuffle(items)  # noqa: S311 - an order, not a secret

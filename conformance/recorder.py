@@ -1,0 +1,188 @@
+"""The recording half of the pytest glue: lives in the one process that writes the record and the report.
+
+Knows when a run begins, gets results, and ends. Must not decide anything.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.session import Session
+from harness import __version__, catalog, plan
+from harness.catalog import Entry
+from harness.isolate import IsolationError, profile
+from harness.model import Trial, Verdict
+from harness.record import Record, Writer, read, result_from_json
+from reports import html, text
+
+PROPERTY = "touchstone"
+
+
+class Recorder:
+    """A pytest plugin.
+
+    Args:
+        session: the run's implementations and how they are isolated.
+        folder: where record.jsonl and index.html go.
+    """
+
+    def __init__(self, session: Session, folder: Path) -> None:
+        self._session = session
+        self._folder = folder
+        self._ids: list[str] = []
+        self._entries: dict[str, Entry] = {}
+        self._planned: list[Trial] = []
+        self._writer: Writer | None = None
+        self._record: Record | None = None
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Know the plan, where this process collects."""
+        if session.items:
+            self._ids = [item.nodeid for item in session.items]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: object, ids: Sequence[str]) -> None:  # noqa: ARG002
+        """Know the plan, where workers collect: all of them collect the same."""
+        self._ids = self._ids or list(ids)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Refuse, before the first trial, what cannot be judged."""
+        if session.config.option.collectonly:
+            return
+        self._entries = {entry.id: entry for entry in catalog.read()}
+        stale = self._session.stale(list(self._entries.values()))
+        if stale:
+            entry, reason = stale[0]
+            raise pytest.UsageError(
+                f"the known entry for {entry.scenario!r} on {entry.implementation!r} {reason}"
+            )
+        try:
+            self._session.check()
+        except IsolationError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write a result to the record."""
+        for name, value in report.user_properties:
+            if name == PROPERTY and report.when == "call":
+                self._open().add(result_from_json(json.loads(str(value))))
+
+    def _open(self) -> Writer:
+        if self._writer is None:
+            self._writer = Writer(self._path, self._header())
+        return self._writer
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / "record.jsonl"
+
+    def _header(self) -> dict[str, Any]:
+        entries = list(self._entries.values())
+        by_node = {
+            node_id(entry, variant.id, name): Trial(entry.id, variant.id, name)
+            for entry in entries
+            for name in self._session.implementations
+            for variant in catalog.variants(entry)
+        }
+        self._planned = [by_node[_local(each)] for each in self._ids]
+        named = {trial.scenario for trial in self._planned}
+        return {
+            "suite": {
+                "version": __version__,
+                "catalog": catalog.digest(entries),
+                "scenarios": len(entries),
+            },
+            "started": self._started.isoformat(timespec="seconds"),
+            "command": sys.argv[1:],
+            "host": {"platform": platform.platform(), "python": platform.python_version()},
+            "isolation": self._session.settings.mode,
+            "time_limit": self._session.settings.time_limit,
+            "plan_digest": plan.digest(self._planned),
+            "plan": [
+                {"scenario": t.scenario, "variant": t.variant, "implementation": t.implementation}
+                for t in self._planned
+            ],
+            "scenarios": {e.id: describe(e) for e in entries if e.id in named},
+            "implementations": {
+                name: {
+                    "argument": self._session.arguments[name],
+                    "profile": profile(implementation),
+                    "fingerprint": self._session.fingerprint(name),
+                }
+                for name, implementation in self._session.implementations.items()
+            },
+        }
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Close the record, write the page, and settle the exit status."""
+        if self._writer is None:
+            return
+        self._writer.close(
+            {
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - self._clock, 3),
+            }
+        )
+        self._record = read(self._path)
+        html.write(self._record, self._folder)
+        session.exitstatus = _status(self._record, session.exitstatus)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - not public
+        """Show the table, what does not conform, and where the page is."""
+        if self._record is None:
+            return
+        terminalreporter.section("touchstone")
+        terminalreporter.write_line(text.summary(self._record))
+        terminalreporter.write_line(f"report: {self._folder / 'index.html'}")
+
+
+def node_id(entry: Entry, variant: str, implementation: str) -> str:
+    """The end of a trial's pytest node id: module, function and cell."""
+    cell = f"{implementation}-{variant}" if variant else implementation
+    return f"{entry.family}.py::{entry.name}[{cell}]"
+
+
+def _local(nodeid: str) -> str:
+    file, _, rest = nodeid.partition("::")
+    return f"{Path(file).name}::{rest}"
+
+
+def describe(entry: Entry) -> dict[str, Any]:
+    """What a record keeps of a scenario, so that reports need no catalog."""
+    return {
+        "claim": entry.claim,
+        "ref": entry.ref,
+        "file": f"conformance/cases/{entry.file.name}",
+        "line": entry.line,
+        "source": entry.source,
+        "axes": {axis: list(values) for axis, values in entry.axes.items()},
+        "needs": list(entry.needs),
+        "seed": list(entry.seed),
+        "tiers": dict(entry.tiers),
+        "exact": entry.exact,
+        "torch": entry.torch,
+        "stories": [{"condition": condition, "story": story} for condition, story in entry.stories],
+    }
+
+
+def _status(record: Record, status: int) -> int:
+    """The exit status of a run: see docs/exit-codes.md."""
+    verdicts = [result.judgement.verdict for result in record.results]
+    if Verdict.BUG in verdicts:
+        return pytest.ExitCode.INTERNAL_ERROR
+    if status == pytest.ExitCode.OK and not any(verdict.applicable for verdict in verdicts):
+        return pytest.ExitCode.NO_TESTS_COLLECTED
+    return status

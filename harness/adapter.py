@@ -1,0 +1,219 @@
+"""The adapter to torch.compile: how a program is compiled and what can be seen of it. Far side.
+
+Knows torch.compile, Dynamo's observation channels and Dynamo's exceptions. Must not know scenarios or
+stories. Nothing here wraps the backend: a wrapper would change how its `mode` and `options` are handled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+import torch
+from torch.autograd import ProfilerConfig, ProfilerState
+from torch.fx import GraphModule
+
+from harness.model import Implementation
+from harness.trace import CapturedGraph, Trace
+
+_REGION = "Torch-Compiled Region"
+
+
+@dataclass(slots=True)
+class Sighting:
+    """What was seen of one call.
+
+    Attributes:
+        graphs: how many graphs the call had compiled; None where nothing was compiled.
+        ops: call nodes in them.
+        regions: compiled regions that were executed; None where that cannot be seen.
+        evidence: what a report shows.
+    """
+
+    graphs: int | None = None
+    ops: int = 0
+    regions: int | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+class TorchCompile:
+    """torch.compile with the backend of one implementation."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        self._implementation = implementation
+        self._trace = Trace()
+        self._trace.open()
+        self._codes: list[CodeType] = []
+        self._unwatch: Callable[[], None] = lambda: None
+        self._patches = contextlib.ExitStack()
+        self.channels = {
+            "compilations": "available",
+            "recompile reasons": "available",
+            "graph breaks": "available",
+            "guards": "available",
+            "graphs": "available",
+            "executed regions": "available",
+            "artefacts": self._watch_bytecode(),
+        }
+        for module in implementation.modules:
+            importlib.import_module(module)
+        self._backend = resolve(implementation.backend)
+
+    def compile(self, program: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+        """What torch.compile returns for the program."""
+        own = {"options": dict(self._implementation.options)} if self._implementation.options else {}
+        return torch.compile(program, backend=self._backend, **own, **options)
+
+    def config(self, module: str, flags: Mapping[str, Any]) -> None:
+        """Set flags of one of torch's configuration modules until `close`."""
+        self._patches.enter_context(importlib.import_module(module).patch(**flags))
+
+    def reset(self) -> None:
+        """Forget what was compiled."""
+        torch.compiler.reset()
+
+    def close(self) -> None:
+        """Give the flags back their values."""
+        self._patches.close()
+
+    def leave(self) -> None:
+        """Stop observing, for a process that goes on to do something else."""
+        self._trace.close()
+        self._unwatch()
+
+    def guards(self) -> list[str]:
+        """The guards of every compilation so far."""
+        return [compilation.guards for compilation in self._trace.since() if compilation.guards]
+
+    def graphs(self) -> Sequence[CapturedGraph]:
+        """Every graph captured so far."""
+        return [graph for compilation in self._trace.since() for graph in compilation.graphs]
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[Sighting]:
+        """See what one call compiles and executes; the sighting is complete when the context ends."""
+        seen = Sighting()
+        mark = self._trace.mark()
+        watching = self._enter_regions()
+        try:
+            yield seen
+        finally:
+            if watching:
+                seen.regions = _count_regions()
+            self._read(mark, seen)
+
+    def _enter_regions(self) -> bool:
+        try:
+            torch.autograd._enable_profiler_legacy(_CONFIG)  # noqa: SLF001 - see docs/channels.md
+        except (RuntimeError, AttributeError) as error:
+            self.channels["executed regions"] = f"unavailable, because {error}"
+            return False
+        return True
+
+    def _read(self, mark: int, seen: Sighting) -> None:
+        compilations = self._trace.since(mark)
+        done = [each for each in compilations if not each.failure and each.function]
+        if done:
+            seen.graphs = sum(len(each.graphs) for each in done)
+            seen.ops = sum(each.ops for each in done)
+        seen.evidence["compilations"] = [each.evidence() for each in compilations]
+        if seen.regions is not None:
+            seen.evidence["regions"] = seen.regions
+
+    def _watch_bytecode(self) -> str:
+        try:
+            from torch._dynamo.convert_frame import (  # noqa: PLC0415 - private, may move
+                register_bytecode_hook,
+            )
+        except ImportError as error:
+            return f"unavailable, because {error}"
+        self._unwatch = register_bytecode_hook(self._keep_code).remove
+        return "available"
+
+    def _keep_code(self, _: CodeType, compiled: CodeType) -> None:
+        self._codes.append(compiled)
+
+    def artefacts(self) -> list[str]:
+        """What the backend returned for each graph: "the captured graph" or a qualified name."""
+        return [_name(artefact) for code in self._codes for artefact in _artefacts(code)]
+
+
+_CONFIG = ProfilerConfig(
+    ProfilerState.CPU,
+    False,  # noqa: FBT003 - shapes; the C++ constructor takes no keywords
+    False,  # noqa: FBT003 - memory
+    False,  # noqa: FBT003 - stacks
+    False,  # noqa: FBT003 - flops
+    False,  # noqa: FBT003 - modules
+    torch._C._profiler._ExperimentalConfig(),  # noqa: SLF001 - the constructor demands one
+)
+
+
+def _count_regions() -> int:
+    threads = torch.autograd._disable_profiler_legacy()  # noqa: SLF001 - see docs/channels.md
+    return sum(event.name().startswith(_REGION) for events in threads for event in events)
+
+
+def resolve(backend: str) -> Any:  # noqa: ANN401 - a name or a callable
+    """What torch.compile takes as backend: the registered name, or the object at `module:attribute`.
+
+    Raises:
+        ImportError: the module cannot be imported or has no such attribute.
+        torch._dynamo.exc.InvalidBackend: torch knows no backend of that name.
+    """
+    module, colon, attribute = backend.partition(":")
+    if colon:
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except AttributeError as error:
+            raise ImportError(f"module {module!r} has no attribute {attribute!r}") from error
+    torch._dynamo.lookup_backend(backend)  # noqa: SLF001 - the public list leaves some out
+    return backend
+
+
+def _artefacts(code: CodeType) -> Iterator[object]:
+    names = [name for name in code.co_names if name.startswith("__compiled_fn")]
+    for module in list(sys.modules.values()) if names else []:
+        space = getattr(module, "__dict__", {})
+        yield from (space[name] for name in names if name in space)
+
+
+def _name(artefact: object) -> str:
+    while hasattr(artefact, "_torchdynamo_orig_callable"):
+        artefact = artefact._torchdynamo_orig_callable
+    owner = getattr(artefact, "__self__", artefact)
+    if isinstance(owner, GraphModule):
+        return CAPTURED
+    kind = artefact if hasattr(artefact, "__qualname__") else type(artefact)
+    return f"{getattr(kind, '__module__', None) or '?'}.{getattr(kind, '__qualname__', '?')}"
+
+
+#: How `artefacts` names a graph that is run as Dynamo captured it.
+CAPTURED = "the captured graph"
+
+
+def phase(error: BaseException) -> str:
+    """Who raised an exception that left a compiled program: trace, compile, backward, or run."""
+    dynamo = sys.modules["torch._dynamo.exc"]
+    if isinstance(error, dynamo.BackendCompilerFailed):
+        return "compile"
+    if isinstance(error, dynamo.TorchDynamoException | dynamo.FailOnRecompileLimitHit):
+        return "trace"
+    frames = [(frame.filename.replace("\\", "/"), frame.name) for frame in _frames(error)]
+    if any(name == "call_user_compiler" for _, name in frames):
+        return "compile"
+    if any("torch/_dynamo/convert_frame" in file for file, _ in frames):
+        return "trace"
+    if any(file.endswith("torch/autograd/graph.py") for file, _ in frames):
+        return "backward"
+    return "run"
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    return list(traceback.extract_tb(error.__traceback__))

@@ -1,0 +1,204 @@
+"""One trial, from the job to the last line of its answer. Far side.
+
+Knows the order of things: import the scenario, run the oracle, run the implementation, say how it ended. The
+answer is a file of JSON lines that grows while the trial runs, so that a crash loses nothing that was told:
+
+    {"begin": {"torch": ..., "python": ...}}
+    {"event": {...}, "evidence": {...}}          one for each event
+    {"failure": {...}} | {"bug": "traceback"}    at most one
+    {"end": {"channels": {...}, "artefacts": [...]}}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import faulthandler
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import platform
+import random
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.adapter import TorchCompile, phase
+from harness.model import Failure, Implementation, Job
+from harness.scenario import Scenario
+from harness.story import Event, to_json
+from harness.subject import Judged, Oracle, Settings
+
+Write = Callable[[Mapping[str, Any]], None]
+
+
+def versions() -> dict[str, str]:
+    """What conditions may ask about, as this process sees it."""
+    return {"torch": str(torch.__version__), "python": platform.python_version()}
+
+
+def _check(implementation: Implementation) -> Mapping[str, Any]:
+    """Whether the implementation can be imported: what a job without a scenario asks."""
+    try:
+        adapter = TorchCompile(implementation)
+    except Exception as error:  # noqa: BLE001 - the implementation's own import
+        return {"failure": dataclasses.asdict(_failure(error, "import"))}
+    return {"end": {"channels": adapter.channels, "artefacts": []}}
+
+
+def prepare() -> None:
+    """What every far-side process does before its first compilation.
+
+    On each compilation Dynamo flushes the CPU's caches to log how long its guards take, about 65 ms
+    (`profile_guard_manager` in torch/_dynamo/guards.py). The figure is a log line and nothing else.
+    """
+    guards = importlib.import_module("torch._dynamo.guards")
+    if hasattr(guards, "profile_guard_manager"):
+        guards.profile_guard_manager = lambda *_: 0.0
+
+
+def forget() -> None:
+    """Leave nothing of an earlier trial in this process; as far as that is possible without a new one."""
+    torch.compiler.reset()
+    importlib.import_module("torch._dynamo.utils").counters.clear()
+
+
+def answer_to(path: Path) -> Write:
+    """A function that appends one line to the answer and has it on disk when it returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def write(line: Mapping[str, Any]) -> None:
+        os.write(descriptor, json.dumps(line).encode() + b"\n")
+
+    return write
+
+
+class Said(logging.Handler):
+    """Collects what torch logs at WARNING and above, as evidence of the event that follows."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line; called by logging."""
+        if record.name != "torch.__trace":
+            self._lines.append(f"{record.levelname} {record.name}: {record.getMessage()}"[:2000])
+
+    def take(self) -> list[str]:
+        """The lines since the last call."""
+        lines, self._lines = self._lines, []
+        return lines
+
+
+def run(job: Job, write: Write) -> None:
+    """Run a trial; whatever happens is in the answer."""
+    write({"begin": versions()})
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = job.cache
+    if not job.name:
+        write(_check(Implementation(**job.implementation)))
+        return
+    said = Said()
+    logging.getLogger("torch").addHandler(said)
+    try:
+        scenario = find(job)
+        implementation = Implementation(**job.implementation)
+        settings = Settings(
+            axes=job.settings,
+            device=implementation.device,
+            dtype=getattr(torch, implementation.dtype),
+            seed=job.seed,
+            tells=scenario.tells,
+        )
+        oracle = consult(scenario, settings)
+    except BaseException:  # noqa: BLE001 - nothing of the implementation has run yet
+        write({"bug": traceback.format_exc()})
+        return
+    _seed(job.seed)
+    try:
+        adapter = TorchCompile(implementation)
+    except Exception as error:  # noqa: BLE001 - the implementation's own import
+        write({"failure": dataclasses.asdict(_failure(error, "import"))})
+        write({"end": {"channels": {}, "artefacts": []}})
+        return
+
+    def tell(event: Event, evidence: Mapping[str, Any]) -> None:
+        logs = said.take()
+        write({"event": to_json(event), "evidence": {**evidence, **({"logs": logs} if logs else {})}})
+
+    subject = Judged(settings, adapter, oracle, tell)
+    try:
+        scenario.body(subject)
+    except BaseException as error:  # noqa: BLE001 - whatever the implementation raises ends the story
+        write({"failure": dataclasses.asdict(_failure(error, phase(error)))})
+    adapter.close()
+    write({"end": {"channels": adapter.channels, "artefacts": adapter.artefacts()}})
+
+
+def main(arguments: list[str]) -> None:
+    """Run one job in this fresh interpreter: `child JOB ANSWER`, both files."""
+    job = Job(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(job.time_limit * 0.9, exit=False)
+    prepare()
+    run(job, answer_to(Path(arguments[1])))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def find(job: Job) -> Scenario:
+    """Import the scenario that the job names.
+
+    Raises:
+        TypeError: the name is no scenario.
+    """
+    module = sys.modules.get(job.module)
+    if module is None:
+        spec = importlib.util.spec_from_file_location(job.module, job.file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[job.module] = module
+        spec.loader.exec_module(module)
+    scenario = getattr(module, job.name)
+    if not isinstance(scenario, Scenario):
+        raise TypeError(f"{job.file}: {job.name} is {scenario!r}, expected a function under @scenario")
+    return scenario
+
+
+def consult(scenario: Scenario, settings: Settings) -> Oracle:
+    """Run the body in eager; an exception is fine if a call raised it."""
+    _seed(settings.seed)
+    oracle = Oracle(settings)
+    try:
+        scenario.body(oracle)
+    except Exception as error:
+        if error is not oracle.raised:
+            raise
+    return oracle
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    torch.manual_seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+
+
+def _failure(error: BaseException, where: str) -> Failure:
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    try:
+        message = str(error)
+    except Exception as unreadable:  # noqa: BLE001 - an exception whose text raises is theirs
+        message = f"<its text cannot be read: {type(unreadable).__name__}>"
+    try:
+        trace = "".join(traceback.format_exception(error))
+    except Exception as unreadable:  # noqa: BLE001 - likewise
+        trace = f"<its traceback cannot be read: {type(unreadable).__name__}>"
+    return Failure(where, kind, message[:4000], trace[-12000:])

@@ -1,0 +1,352 @@
+"""The judge: from what was expected and what was seen to a verdict, in one pure function.
+
+Knows the whole table of verdicts (docs/verdicts.md). Must not run, read or write anything. It is the only
+place that decides; the far side only tells, pytest and the reports only show.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+
+from harness.model import Difference, Exit, Failure, Judgement, Known, Verdict
+from harness.story import (
+    COMPILES,
+    REUSES,
+    TIERS,
+    UNCOMPILED,
+    Call,
+    Event,
+    Story,
+    Tier,
+    Told,
+    facets,
+    render,
+)
+
+#: How binding each facet of a call is, unless the scenario says otherwise.
+USUAL: Mapping[str, Tier] = {
+    "compiles": Tier.SHOULD,
+    "ops": Tier.MAY,
+    "effects": Tier.MUST,
+    "outcome": Tier.MUST,
+}
+
+#: How an artefact is named that is the captured graph itself; the far side's `adapter.CAPTURED`.
+CAPTURED = "the captured graph"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a trial is judged by, beside what was seen.
+
+    Attributes:
+        story: the story that conforms.
+        tiers: facet to tier, where the scenario departs from the usual.
+        exact: whether fewer compilations also break the claim.
+        unmet: needs of the scenario that the implementation does not claim.
+        interprets: whether running the captured graph as it is counts as compiled code.
+        known: the known entry that speaks of this trial, if one does.
+        applies: why the scenario does not speak of this torch; "" if it does.
+    """
+
+    story: Story
+    tiers: Mapping[str, Tier] = field(default_factory=dict)
+    exact: bool = False
+    unmet: tuple[str, ...] = ()
+    interprets: bool = False
+    known: Known | None = None
+    applies: str = ""
+
+
+def judge(terms: Terms, attempts: Sequence[Exit]) -> Judgement:
+    """The judgement on one trial, from identical attempts at it; none at all is `not_run`."""
+    if terms.applies:
+        return Judgement(Verdict.UNSUPPORTED, terms.applies)
+    promised = _promised(terms)
+    if not attempts:
+        return Judgement(Verdict.NOT_RUN, "planned, but there is no result", promised=promised)
+    judgements = [replace(_judge_one(terms, attempt), promised=promised) for attempt in attempts]
+    bug = next((each for each in judgements if each.verdict is Verdict.BUG), None)
+    if bug:
+        return bug
+    told = {(each.verdict, each.signature) for each in judgements}
+    if len(told) > 1:
+        return _judge_flaky(terms, judgements)
+    return _apply_known(terms, _apply_needs(terms, judgements[0]))
+
+
+def fails(judgement: Judgement, *, strict: bool = False) -> bool:
+    """Whether a judgement fails the run; `strict` counts MAY promises and improvements too."""
+    match judgement.verdict:
+        case Verdict.PASS | Verdict.UNSUPPORTED | Verdict.XFAIL:
+            return False
+        case Verdict.IMPROVED:
+            return strict
+        case Verdict.FAIL:
+            return strict or judgement.tier is not Tier.MAY
+        case _:
+            return True
+
+
+def _judge_flaky(terms: Terms, judgements: Sequence[Judgement]) -> Judgement:
+    counts = [f"{each.verdict} ({each.signature or 'as expected'})" for each in judgements]
+    worst = max(judgements, key=lambda each: list(Verdict).index(each.verdict))
+    reason = f"identical attempts differ: {', '.join(counts)}"
+    if terms.known and terms.known.flaky:
+        return replace(worst, verdict=Verdict.XFAIL, reason=f"{terms.known.reason} ({reason})")
+    return replace(worst, verdict=Verdict.FLAKY, reason=reason)
+
+
+def _apply_needs(terms: Terms, judgement: Judgement) -> Judgement:
+    """A need that is not claimed is probed by the trial itself: only a deviation confirms that it is unmet."""
+    if not terms.unmet:
+        return judgement
+    needs = " and ".join(terms.unmet)
+    if judgement.verdict.conforms:
+        return replace(judgement, reason=f"conforms although {needs} is not claimed: claim it")
+    return replace(
+        judgement,
+        verdict=Verdict.UNSUPPORTED,
+        reason=f"needs {needs}, which is not claimed; run all the same, it {_past(judgement)}",
+        kept=(),
+        promised=(),
+    )
+
+
+def _past(judgement: Judgement) -> str:
+    return f"ended in {judgement.verdict}: {judgement.reason}"
+
+
+def _apply_known(terms: Terms, judgement: Judgement) -> Judgement:
+    known = terms.known
+    if known is None or judgement.verdict is Verdict.UNSUPPORTED:
+        return judgement
+    if judgement.verdict.conforms:
+        if known.flaky:
+            return judgement
+        return replace(
+            judgement,
+            verdict=Verdict.XPASS,
+            reason=f"listed as known ({known.reason}) but conforms: delete the entry",
+        )
+    if judgement.signature == known.signature:
+        return replace(judgement, verdict=Verdict.XFAIL, reason=known.reason)
+    return replace(
+        judgement,
+        reason=f"{judgement.reason}; the known entry expects another deviation: {known.signature}",
+    )
+
+
+def _judge_one(terms: Terms, exit_: Exit) -> Judgement:
+    observation = exit_.observation
+    if exit_.bug or observation.bug:
+        last = (exit_.bug or observation.bug).strip().splitlines()[-1]
+        return Judgement(Verdict.BUG, last, signature="bug")
+    differences = tuple(_differences(terms, observation.story))
+    if exit_.timed_out:
+        return _ended(Verdict.TIMEOUT, f"still running after {exit_.seconds:.0f} s", exit_, differences)
+    if exit_.status != 0:
+        return _ended(Verdict.CRASH, _death(exit_.status), exit_, differences)
+    if not observation.ended:
+        reason = "the process ended with status 0 before the story did"
+        return _ended(Verdict.CRASH, reason, exit_, differences)
+    if observation.failure and not _expects_exception(terms.story, len(observation.story)):
+        return _judge_error(observation.failure, observation.story, differences)
+    return _judge_story(terms, exit_, differences)
+
+
+def _ended(
+    verdict: Verdict, reason: str, exit_: Exit, differences: tuple[Difference, ...]
+) -> Judgement:
+    told = len(exit_.observation.story)
+    return Judgement(
+        verdict,
+        f"{reason}, after {told} of the story's events",
+        Tier.MUST,
+        differences=differences,
+        signature=f"{verdict}: {reason}" if verdict is Verdict.CRASH else str(verdict),
+    )
+
+
+def _death(status: int | None) -> str:
+    if status is None:
+        return "ended in an unknown way"
+    if status < 0:
+        try:
+            return f"died of {signal.Signals(-status).name}"
+        except ValueError:
+            return f"died of signal {-status}"
+    return f"exited with status {status}"
+
+
+def _expects_exception(story: Story, told: int) -> bool:
+    """Whether the story conforms in ending with an exception at the event where this one ended."""
+    last = story[told - 1] if 0 < told == len(story) else None
+    return isinstance(last, Call) and last.outcome.startswith("raises ")
+
+
+def _judge_error(
+    failure: Failure, story: Story, differences: tuple[Difference, ...]
+) -> Judgement:
+    calls = sum(isinstance(event, Call) for event in story)
+    where = "after" if _told_exception(story) is None else "in"
+    first = failure.message.strip().splitlines()[:1] or [""]
+    phase = failure.phase or "run"
+    return Judgement(
+        Verdict.ERROR,
+        f"raised {failure.type} ({phase}) {where} call {calls}: {first[0][:200]}",
+        Tier.MUST,
+        phase,
+        differences,
+        signature=f"error: {failure.type} ({phase}) {where} call {calls}",
+    )
+
+
+def _told_exception(story: Story) -> Call | None:
+    last = story[-1] if story else None
+    return last if isinstance(last, Call) and last.outcome.startswith("raises ") else None
+
+
+def _judge_story(terms: Terms, exit_: Exit, differences: tuple[Difference, ...]) -> Judgement:
+    worse = [each for each in differences if not each.better]
+    broken = {_binding(each.tier) for each in worse}
+    kept = tuple(tier for tier in _promised(terms) if tier not in broken)
+    signature = _signature(terms.story, exit_.observation.story, worse)
+    if Tier.MUST not in broken and (reason := _fell_back(terms, exit_)):
+        return Judgement(
+            Verdict.FELL_BACK, reason, Tier.MUST, differences=differences, signature="fell_back"
+        )
+    if worse:
+        tier = min((each.tier for each in worse), key=lambda each: TIERS.index(_binding(each)))
+        first = next(each for each in worse if each.tier is tier)
+        return Judgement(
+            Verdict.FAIL,
+            _sentence(terms.story, exit_.observation.story, first, len(worse)),
+            tier,
+            differences=differences,
+            kept=kept,
+            signature=signature,
+        )
+    if differences:
+        fewer = _compilations(terms.story) - _compilations(exit_.observation.story)
+        reason = f"{fewer} fewer compilations than the story has" if fewer else "compiles later"
+        return Judgement(
+            Verdict.IMPROVED, reason, Tier.SHOULD, differences=differences, kept=kept
+        )
+    return Judgement(Verdict.PASS, kept=kept)
+
+
+def _binding(tier: Tier) -> Tier:
+    return Tier.MUST if tier is Tier.DIVERGE else tier
+
+
+def _promised(terms: Terms) -> tuple[Tier, ...]:
+    found = {_binding(_tier(terms, e, facet)) for e in terms.story for facet, _ in facets(e)}
+    return tuple(tier for tier in TIERS if tier in found)
+
+
+def _tier(terms: Terms, event: Event, facet: str) -> Tier:
+    if isinstance(event, Told):
+        return event.tier
+    return terms.tiers.get(facet, USUAL[facet])
+
+
+def _differences(terms: Terms, told: Story) -> Iterator[Difference]:
+    never_more = not terms.exact and _never_more(terms.story, told)
+    for position, (left, right) in enumerate(zip_longest(terms.story, told)):
+        if left is None or right is None or not _comparable(left, right):
+            event = left or right
+            assert event is not None
+            yield Difference(position, "outcome", Tier.MUST, _text(left), _text(right))
+            continue
+        before, after = _by_facet(left), _by_facet(right)
+        for facet in USUAL:
+            if before.get(facet) == after.get(facet) or (facet == "compiles" and not after.get(facet)):
+                continue
+            better = facet == "compiles" and never_more and _compiled(right)
+            tier = _tier(terms, left, facet)
+            yield Difference(
+                position, facet, tier, before.get(facet, ""), after.get(facet, ""), better
+            )
+
+
+def _comparable(left: Event, right: Event) -> bool:
+    if isinstance(left, Call) and isinstance(right, Call):
+        return (left.number, left.of) == (right.number, right.of)
+    return type(left) is type(right)
+
+
+def _text(event: Event | None) -> str:
+    return render((event,)).strip() if event else ""
+
+
+def _by_facet(event: Event) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for facet, text in facets(event):
+        texts[facet] = f"{texts[facet]}, {text}" if facet in texts else text
+    return texts
+
+
+def _compiled(event: Event) -> bool:
+    """Whether compiled code ran: not compiling at all is no improvement."""
+    return isinstance(event, Call) and event.ran in (COMPILES, REUSES)
+
+
+def _graphs(event: Event) -> int:
+    return event.graphs or 0 if isinstance(event, Call) and event.ran == COMPILES else 0
+
+
+def _compilations(story: Story) -> int:
+    return sum(_graphs(event) for event in story)
+
+
+def _never_more(expected: Story, told: Story) -> bool:
+    """Whether at no point of the story more has been compiled than the story has."""
+    ahead = 0
+    for left, right in zip_longest(expected, told):
+        ahead += _graphs(right) if right else 0
+        ahead -= _graphs(left) if left else 0
+        if ahead > 0:
+            return False
+    return True
+
+
+def _fell_back(terms: Terms, exit_: Exit) -> str:
+    """Why right values are no proof that the implementation compiled; "" if they are."""
+    for left, right in zip(terms.story, exit_.observation.story, strict=False):
+        if (
+            isinstance(left, Call)
+            and isinstance(right, Call)
+            and left.ran in (COMPILES, REUSES)
+            and right.ran == UNCOMPILED
+        ):
+            return f"call {right.number} ran uncompiled where compiled code is expected"
+    captured = exit_.observation.artefacts.count(CAPTURED)
+    if captured and not terms.interprets:
+        total = len(exit_.observation.artefacts)
+        return f"{captured} of {total} compilations gave back the captured graph instead of compiled code"
+    return ""
+
+
+def _sentence(expected: Story, told: Story, first: Difference, count: int) -> str:
+    event = (told if first.event < len(told) else expected)[first.event]
+    where = f"call {event.number}" if isinstance(event, Call) else f"event {first.event + 1}"
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    if not first.told:
+        return f"the story ends before {first.expected!r}{more}"
+    if not first.expected:
+        return f"{where} tells {first.told!r}, which nobody expects{more}"
+    return f"{where} tells {first.told!r} instead of {first.expected!r}{more}"
+
+
+def _signature(expected: Story, told: Story, worse: Sequence[Difference]) -> str:
+    """The deviation in words that do not depend on numbers that may vary: first facet of each event."""
+    parts: dict[int, str] = {}
+    for each in worse:
+        event = (told if each.event < len(told) else expected)[each.event]
+        where = f"call {event.number}" if isinstance(event, Call) else f"event {each.event + 1}"
+        parts.setdefault(each.event, f"{where} {each.told or 'is missing'}")
+    return "; ".join(parts.values())

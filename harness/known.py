@@ -1,0 +1,95 @@
+"""Known deviations: entries that say which implementation deviates where, how exactly, and why.
+
+Knows the files `known/*.toml`. Must not judge; it finds the entry that speaks of a trial, and the entries
+that speak of none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from fnmatch import translate
+from functools import lru_cache
+from pathlib import Path
+
+from harness.condition import ConditionError, read_condition
+from harness.model import Known, Trial
+
+FOLDER = Path(__file__).resolve().parent.parent / "conformance" / "known"
+
+_FIELDS = {each.name: each for each in dataclasses.fields(Known)}
+_REQUIRED = ("scenario", "implementation", "signature", "reason")
+
+
+class KnownError(Exception):
+    """A file of known deviations cannot be used; the message names file, entry and remedy."""
+
+
+def read(folder: Path = FOLDER) -> tuple[Known, ...]:
+    """All known entries of a folder, in the order of files and entries.
+
+    Raises:
+        KnownError: a file is no TOML, or an entry lacks a field, has a strange one, or cannot be read.
+    """
+    found: list[Known] = []
+    for file in sorted(folder.glob("*.toml")):
+        try:
+            tables = tomllib.loads(file.read_text(encoding="utf-8")).get("known", [])
+        except tomllib.TOMLDecodeError as error:
+            raise KnownError(f"{file} is no TOML: {error}") from error
+        found += [_read_entry(file, number, table) for number, table in enumerate(tables, start=1)]
+    return tuple(found)
+
+
+def _read_entry(file: Path, number: int, table: Mapping[str, object]) -> Known:
+    missing = [name for name in _REQUIRED if not table.get(name)]
+    strange = sorted(set(table) - set(_FIELDS))
+    if missing or strange:
+        raise KnownError(
+            f"{file}: entry {number} lacks {missing or 'nothing'} and has unknown {strange or 'nothing'}; "
+            f"an entry has {', '.join(_FIELDS)}"
+        )
+    entry = Known(**table)  # type: ignore[arg-type]
+    try:
+        read_condition(entry.when)
+        date.fromisoformat(entry.expires or "2000-01-01")
+    except (ConditionError, ValueError) as error:
+        raise KnownError(f"{file}: entry {number} cannot be read: {error}") from error
+    return entry
+
+
+def find(entries: Iterable[Known], trial: Trial, versions: Mapping[str, str]) -> Known | None:
+    """The first entry that speaks of a trial under these versions."""
+    return next((entry for entry in entries if _speaks(entry, trial, versions)), None)
+
+
+def _speaks(entry: Known, trial: Trial, versions: Mapping[str, str]) -> bool:
+    name = trial.id.partition(" @ ")[0]
+    return (
+        _pattern(entry.scenario).match(name) is not None
+        and _pattern(entry.implementation).match(trial.implementation) is not None
+        and read_condition(entry.when).holds({}, versions)
+    )
+
+
+@lru_cache(maxsize=None)
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(translate(glob.replace("[", "[[]")))
+
+
+def stale(
+    entries: Sequence[Known], trials: Iterable[Trial], today: date
+) -> list[tuple[Known, str]]:
+    """Entries that match no trial of a whole catalog, or that have expired, with the reason."""
+    trials = list(trials)
+    found: list[tuple[Known, str]] = []
+    for entry in entries:
+        named = any(_pattern(entry.implementation).match(t.implementation) for t in trials)
+        if named and not any(_speaks(dataclasses.replace(entry, when=""), t, {}) for t in trials):
+            found.append((entry, "matches no trial; correct its pattern or delete it"))
+        if entry.expires and date.fromisoformat(entry.expires) <= today:
+            found.append((entry, f"expired on {entry.expires}; look at it again"))
+    return found

@@ -1,0 +1,301 @@
+"""The values that travel between planning, running, judging and reporting.
+
+Knows what they hold. Must not know how they come about; everything here is frozen, and whatever crosses
+a process boundary has a JSON form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from harness.story import Story, Tier
+
+
+class Verdict(StrEnum):
+    """The judgement on one trial: a closed list, from the best to the worst."""
+
+    UNSUPPORTED = "unsupported"
+    PASS = "pass"
+    IMPROVED = "improved"
+    XFAIL = "xfail"
+    XPASS = "xpass"
+    FAIL = "fail"
+    FELL_BACK = "fell_back"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+    FLAKY = "flaky"
+    NOT_RUN = "not_run"
+    BUG = "bug"
+
+    @property
+    def applicable(self) -> bool:
+        """Whether the trial counts as one that the implementation had to face."""
+        return self not in (Verdict.UNSUPPORTED, Verdict.BUG)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether the promise was kept."""
+        return self in (Verdict.PASS, Verdict.IMPROVED)
+
+
+#: One sentence for each verdict: the legend of every report.
+MEANING: Mapping[Verdict, str] = {
+    Verdict.PASS: "told the story that conforms",
+    Verdict.IMPROVED: "right values with fewer compilations than the story has",
+    Verdict.FAIL: "told another story; the tier says how binding the broken promise is",
+    Verdict.FELL_BACK: "right values, but the implementation's own compiled code did not run",
+    Verdict.ERROR: "raised where eager does not; the phase says where",
+    Verdict.CRASH: "the process died before the story ended",
+    Verdict.TIMEOUT: "the process was still running at the time limit",
+    Verdict.UNSUPPORTED: "needs a capability that the implementation does not claim and does not have",
+    Verdict.XFAIL: "deviates exactly as a known entry says",
+    Verdict.XPASS: "conforms although a known entry expects a deviation: delete the entry",
+    Verdict.FLAKY: "told different stories in identical attempts",
+    Verdict.NOT_RUN: "planned, but there is no result",
+    Verdict.BUG: "Touchstone itself failed; nothing is said about the implementation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """A profile: an environment, a compiler in it, a device, and what it claims.
+
+    Attributes:
+        name: what ids, tables and commands call it.
+        python: the interpreter that runs it; "" is the one that runs the suite.
+        backend: a name that torch.compile knows, or `module:attribute`.
+        options: passed to torch.compile as `options`.
+        modules: imported before anything is compiled, for backends that register themselves.
+        device: as torch names it.
+        dtype: the floating dtype of the suite's tensors.
+        environ: environment variables of its processes.
+        claims: the needs it says it meets; see docs/needs.md.
+        interprets: whether running the captured graph as it is counts as its compiled code.
+        time_factor: how many times the usual time limit its trials may take.
+        homepage: where it lives.
+    """
+
+    name: str
+    python: str = ""
+    backend: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    device: str = "cpu"
+    dtype: str = "float32"
+    environ: Mapping[str, str] = field(default_factory=dict)
+    claims: tuple[str, ...] = ()
+    interprets: bool = False
+    time_factor: float = 1.0
+    homepage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One scenario in one variant on one implementation: the unit of running, judging and reporting.
+
+    Attributes:
+        scenario: `family/name`.
+        variant: `axis=value,axis=value`, or "".
+        implementation: its name.
+    """
+
+    scenario: str
+    variant: str
+    implementation: str
+
+    @property
+    def family(self) -> str:
+        """The module that the scenario lives in."""
+        return self.scenario.partition("/")[0]
+
+    @property
+    def id(self) -> str:
+        """`family/scenario[variant] @ implementation`, stable for ever."""
+        variant = f"[{self.variant}]" if self.variant else ""
+        return f"{self.scenario}{variant} @ {self.implementation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the far side is told: which function to run, with which settings, on which implementation.
+
+    Attributes:
+        module: dotted name under which the scenario's module is imported.
+        file: the source file of that module.
+        name: the scenario's function.
+        settings: the variant's value for each axis.
+        implementation: the profile in JSON form.
+        cache: a directory that holds the compile caches of this trial alone.
+        time_limit: seconds until the near side ends the trial.
+        seed: what every random number of the trial comes from.
+    """
+
+    module: str
+    file: str
+    name: str
+    settings: Mapping[str, Any]
+    implementation: Mapping[str, Any]
+    cache: str
+    time_limit: float
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception that ended a story.
+
+    Attributes:
+        phase: import, trace, compile, run, backward or load; "" where it is not known.
+        type: qualified name of the exception's class.
+        message: its text.
+        traceback: where it came from, for people.
+    """
+
+    phase: str
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the far side said, complete or not.
+
+    Attributes:
+        story: the events told so far.
+        evidence: for each event, what was observed but is not compared.
+        versions: of the packages that the far side imported, torch and python among them.
+        failure: the exception that ended the story before its end, if one did.
+        bug: a traceback of our own far side, or of the oracle; nothing is then said about the implementation.
+        ended: whether the far side came to its end.
+        channels: each channel of observation to "available" or to why it is not.
+        artefacts: what the implementation returned for each graph, by qualified name.
+    """
+
+    story: Story = ()
+    evidence: tuple[Mapping[str, Any], ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    failure: Failure | None = None
+    bug: str = ""
+    ended: bool = False
+    channels: Mapping[str, str] = field(default_factory=dict)
+    artefacts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a trial's process ended, as the near side saw it.
+
+    Attributes:
+        observation: what it had said by then.
+        status: exit status, negative for a signal; None where it is not known.
+        timed_out: whether the near side ended it at the time limit.
+        bug: why our own side failed, if it did.
+        output: the end of what it printed.
+        seconds: from sending the job to the process's end.
+        leftovers: processes that it left behind and that were ended with it.
+    """
+
+    observation: Observation
+    status: int | None = 0
+    timed_out: bool = False
+    bug: str = ""
+    output: str = ""
+    seconds: float = 0.0
+    leftovers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One facet of one event in which the told story is not the expected one.
+
+    Attributes:
+        event: position in the longer story, from 0.
+        facet: compiles, ops, effects or outcome.
+        tier: how binding the promise is.
+        expected: the text that conforms; "" where nothing was expected.
+        told: the text that was told; "" where the story had ended.
+        better: whether told is fewer compilations than expected.
+    """
+
+    event: int
+    facet: str
+    tier: Tier
+    expected: str
+    told: str
+    better: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict and what it rests on.
+
+    Attributes:
+        verdict: the judgement.
+        reason: one sentence, for people.
+        tier: of the worst difference; None where none applies.
+        phase: of an error.
+        differences: from the expected story.
+        promised: the tiers that the expected story has promises of.
+        kept: those of them that were kept.
+        signature: what a known entry must say to expect this deviation.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    tier: Tier | None = None
+    phase: str = ""
+    differences: tuple[Difference, ...] = ()
+    promised: tuple[Tier, ...] = ()
+    kept: tuple[Tier, ...] = ()
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An expected deviation of one implementation.
+
+    Attributes:
+        scenario: pattern over `family/name[variant]`, as fnmatch reads it with [ and ] literal.
+        implementation: pattern over implementation names.
+        signature: the deviation that is expected, as `Judgement.signature` spells it.
+        reason: why it deviates, understood to the root.
+        link: where it is reported or explained.
+        when: version clauses such as "torch<2.14"; "" for all.
+        expires: ISO date from which the entry is an error.
+        flaky: whether the deviation is allowed to come and go.
+    """
+
+    scenario: str
+    implementation: str
+    signature: str
+    reason: str
+    link: str = ""
+    when: str = ""
+    expires: str = ""
+    flaky: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the record: a trial, its judgement, and the evidence.
+
+    Attributes:
+        trial: what was run.
+        judgement: what was made of it.
+        expected: canonical text of the story that conforms.
+        condition: the condition under which that story holds; "" where there is only one.
+        exit: how the process ended and what it had said.
+        known: the known entry that applied, if one did.
+    """
+
+    trial: Trial
+    judgement: Judgement
+    expected: str
+    condition: str
+    exit: Exit
+    known: Known | None = None

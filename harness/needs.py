@@ -1,0 +1,20 @@
+"""The closed list of capabilities that a scenario may need and an implementation may claim.
+
+Knows each need and the sentence that defines it. Must not know who claims it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+NEEDS: Mapping[str, str] = {
+    "torch_compile": "The front end is torch.compile: its keywords and the controls of torch.compiler.",
+    "dynamo_config": "Flags of torch._dynamo.config and of its neighbours change what is compiled.",
+    "dynamic_shapes": "Compiled code can serve more than one size of its inputs.",
+    "symbolic_scalars": "Compiled code can serve more than one value of a Python number.",
+    "fullgraph": "A whole program can be compiled as one piece, or refused with an error.",
+    "autocast": "torch.autocast is supported on the implementation's device.",
+    "recompile_limit": "The number of compilations of one function is bounded, and the bound can be set.",
+    "guards_text": "The conditions under which compiled code is reused can be read as text.",
+    "graph_text": "The captured graphs can be read as text.",
+}

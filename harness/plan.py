@@ -1,0 +1,63 @@
+"""The plan: which trials a run has, decided before anything runs.
+
+Knows how scenarios, variants and implementations multiply, and how a trial is selected by its id. Must not
+run anything. Aggregates iterate over the plan, never over results.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from fnmatch import translate
+
+from harness.catalog import Entry, Variant, variants
+from harness.model import Implementation, Trial
+
+
+def trial(entry: Entry, variant: Variant, implementation: Implementation) -> Trial:
+    """The trial of one scenario in one variant on one implementation."""
+    return Trial(entry.id, variant.id, implementation.name)
+
+
+def trials(entries: Iterable[Entry], implementations: Sequence[Implementation]) -> list[Trial]:
+    """Every trial, in the order of scenarios, implementations and variants."""
+    return [
+        trial(entry, variant, implementation)
+        for entry in entries
+        for implementation in implementations
+        for variant in variants(entry)
+    ]
+
+
+def digest(planned: Iterable[Trial]) -> str:
+    """A fingerprint of a plan: 16 hexadecimal digits over the sorted ids of its trials."""
+    return hashlib.sha256("\n".join(sorted(each.id for each in planned)).encode()).hexdigest()[:16]
+
+
+def selects(pattern: str, entry: Entry, variant: Variant) -> bool:
+    """Whether a glob names a variant; a pattern without [...] names all variants of a scenario.
+
+    `[` and `]` stand for themselves, since they are part of ids; former ids of a scenario match too.
+    """
+    glob = re.compile(translate(pattern.replace("[", "[[]")))
+    return any(
+        glob.match(name) or glob.match(f"{name}[{variant.id}]")
+        for name in (entry.id, *entry.formerly)
+    )
+
+
+def near(pattern: str, entries: Iterable[Entry]) -> str:
+    """A hint at ids that look like a pattern that selects nothing; "" if none does."""
+    names = [entry.id for entry in entries]
+    scenario = pattern.partition("[")[0]
+    found = difflib.get_close_matches(scenario, [*names, *{n.partition("/")[0] for n in names}], n=3)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def rerun(each: Trial, argument: str) -> str:
+    """The command that runs one trial again; `argument` is how the implementation was asked for."""
+    variant = f"[{each.variant}]" if each.variant else ""
+    return shlex.join(["touchstone", "run", f"{each.scenario}{variant}", "--implementation", argument])

@@ -1,0 +1,220 @@
+"""The record of a run: JSON lines that everything afterwards is a function of.
+
+Knows the format (record.schema.json) and how to write, read and refuse it. Must not judge or render. One
+writer appends; a reader refuses what is foreign, newer, damaged or without its footer, each by name.
+
+    {"record": "header", "format": 1, "plan": [...], "scenarios": {...}, "implementations": {...}, ...}
+    {"record": "text", "digest": ..., "text": ...}      long texts, once each, before their first use
+    {"record": "result", "trial": {...}, "judgement": {...}, "exit": {...}, ...}
+    {"record": "footer", "verdicts": {...}, "results": n, ...}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.model import (
+    Difference,
+    Exit,
+    Failure,
+    Judgement,
+    Known,
+    Observation,
+    Result,
+    Trial,
+    Verdict,
+)
+from harness.story import StoryError, Tier, from_json, to_json
+
+FORMAT = 1
+SCHEMA = Path(__file__).with_name("record.schema.json")
+
+#: Texts longer than this are written once and referred to.
+_LONG = 200
+
+
+class RecordError(Exception):
+    """A file is not a record that can be used; the message says what was found and what to do."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """A whole record.
+
+    Attributes:
+        header: plan, scenarios, implementations and their fingerprints, as JSON values.
+        results: one for each trial that ran, in the order in which they ended.
+        footer: counts and end of the run, as JSON values.
+    """
+
+    header: Mapping[str, Any]
+    results: tuple[Result, ...]
+    footer: Mapping[str, Any]
+
+    @property
+    def planned(self) -> tuple[Trial, ...]:
+        """The trials of the plan, in its order."""
+        return tuple(Trial(**each) for each in self.header["plan"])
+
+
+def result_to_json(result: Result) -> dict[str, Any]:
+    """A result as JSON values."""
+    value = dataclasses.asdict(result)
+    value["exit"]["observation"]["story"] = [to_json(e) for e in result.exit.observation.story]
+    return {"record": "result", **value}
+
+
+def result_from_json(value: Mapping[str, Any]) -> Result:
+    """The result that `result_to_json` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError: the value is no result.
+    """
+    exit_ = dict(value["exit"])
+    seen = dict(exit_.pop("observation"))
+    seen["story"] = tuple(from_json(event) for event in seen["story"])
+    seen["evidence"] = tuple(seen["evidence"])
+    seen["artefacts"] = tuple(seen["artefacts"])
+    seen["failure"] = Failure(**seen["failure"]) if seen["failure"] else None
+    made = dict(value["judgement"])
+    made["verdict"] = Verdict(made["verdict"])
+    made["tier"] = Tier(made["tier"]) if made["tier"] else None
+    made["promised"] = tuple(Tier(each) for each in made["promised"])
+    made["kept"] = tuple(Tier(each) for each in made["kept"])
+    made["differences"] = tuple(
+        Difference(**{**each, "tier": Tier(each["tier"])}) for each in made["differences"]
+    )
+    return Result(
+        trial=Trial(**value["trial"]),
+        judgement=Judgement(**made),
+        expected=value["expected"],
+        condition=value["condition"],
+        exit=Exit(observation=Observation(**seen), **exit_),
+        known=Known(**value["known"]) if value["known"] else None,
+    )
+
+
+class Writer:
+    """Appends to a record; nothing is in the file before there is something to say."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: TextIO = path.open("w", encoding="utf-8")
+        self._texts: set[str] = set()
+        self._verdicts: Counter[str] = Counter()
+        self._line({"record": "header", "format": FORMAT, **header})
+
+    def add(self, result: Result) -> None:
+        """Write one result, with the long texts that were not written before."""
+        value = result_to_json(result)
+        observation = value["exit"]["observation"]
+        observation["evidence"] = self._pool(observation["evidence"])
+        self._line(value)
+        self._verdicts[result.judgement.verdict] += 1
+
+    def close(self, more: Mapping[str, Any]) -> None:
+        """Write the footer: only now is the record whole."""
+        verdicts = dict(sorted(self._verdicts.items()))
+        total = sum(self._verdicts.values())
+        self._line({"record": "footer", "verdicts": verdicts, "results": total, **more})
+        self._file.close()
+
+    def _pool(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        if isinstance(value, str) and len(value) > _LONG:
+            digest = hashlib.sha256(value.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+            if digest not in self._texts:
+                self._texts.add(digest)
+                self._line({"record": "text", "digest": digest, "text": value})
+            return {"$text": digest}
+        if isinstance(value, Mapping):
+            return {key: self._pool(each) for key, each in value.items()}
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [self._pool(each) for each in value]
+        return value
+
+    def _line(self, value: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(value, separators=(",", ":")) + "\n")
+        self._file.flush()
+
+
+def read(path: Path) -> Record:
+    """A whole record.
+
+    Raises:
+        RecordError: the file is missing, foreign, newer, damaged, or ends before its footer.
+    """
+    try:
+        rows = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}; give the path of a record") from error
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path} is no record: it is not text; give a file that `touchstone run` wrote") from error
+    values = [_parse(path, number, row, len(rows)) for number, row in enumerate(rows, start=1)]
+    _check_ends(path, values)
+    texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
+    try:
+        results = tuple(
+            result_from_json(_unpool(v, texts)) for v in values if v.get("record") == "result"
+        )
+        record = Record(values[0], results, values[-1])
+        planned = set(record.planned)
+    except (KeyError, TypeError, ValueError, StoryError) as error:
+        raise RecordError(f"{path} is damaged: {error!r} in a line; run again") from error
+    strange = [result.trial.id for result in results if result.trial not in planned]
+    if strange or record.footer["results"] != len(results):
+        raise RecordError(
+            f"{path} is damaged: it has {len(results)} results, its footer counts {record.footer['results']}, "
+            f"and {len(strange)} are not in its plan; run again"
+        )
+    return record
+
+
+def _parse(path: Path, number: int, row: str, rows: int) -> dict[str, Any]:
+    try:
+        value = json.loads(row)
+    except ValueError as error:
+        if number == rows and rows > 1:
+            raise RecordError(
+                f"{path} is truncated in line {number}; the run was interrupted, run it again"
+            ) from error
+        raise RecordError(
+            f"{path} is no record: line {number} is no JSON; give a file that `touchstone run` wrote"
+        ) from error
+    if not isinstance(value, dict):
+        raise RecordError(f"{path} is no record: line {number} is {type(value).__name__}, expected an object")
+    return value
+
+
+def _check_ends(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
+    first = values[0] if values else {}
+    if first.get("record") != "header" or "plan" not in first:
+        raise RecordError(
+            f"{path} is no record: its first line is no header; give a file that `touchstone run` wrote"
+        )
+    if first.get("format") != FORMAT:
+        raise RecordError(
+            f"{path} has format {first.get('format')}, this Touchstone reads format {FORMAT}; "
+            "use the version that wrote it"
+        )
+    if values[-1].get("record") != "footer":
+        done = sum(value.get("record") == "result" for value in values)
+        raise RecordError(
+            f"{path} is truncated: it has no footer and {done} of {len(first['plan'])} planned results; "
+            "the run was interrupted, run it again"
+        )
+
+
+def _unpool(value: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        if set(value) == {"$text"}:
+            return texts[value["$text"]]
+        return {key: _unpool(each, texts) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_unpool(each, texts) for each in value]
+    return value

@@ -1,0 +1,323 @@
+"""The zygote: a warm, single-threaded process that forks one child for each job. Far side.
+
+Knows how to fork, watch, end and reap children for clients on a Unix socket. Runs no scenario itself, and
+never starts a thread or touches a device, because a forked child inherits only the forking thread.
+
+A client sends JSON lines and gets JSON lines:
+
+    {"hello": true}                          -> {"hello": {fingerprint}}
+    {"ping": true}                           -> {"pong": true}
+    {"branch": {implementation}}             -> {"socket": path} | {"socket": "", "why": sentence}
+    {"job": {...}, "answer": ..., "output":} -> {"pid": n}, and at its end {"status": n, "leftovers": 0 | 1}
+    {"kill": true}                           -> ends the client's job, as losing the client does
+    {"quit": true}                           -> ends the zygote
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import child, fingerprint
+from harness.adapter import TorchCompile
+from harness.model import Implementation, Job
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(slots=True)
+class _Client:
+    """A connection, what it has sent so far of a line, and the job that it waits for."""
+
+    connection: socket.socket
+    buffer: bytes = b""
+    pid: int = 0
+
+
+@dataclass(slots=True)
+class Zygote:
+    """The serving loop and its books.
+
+    Attributes:
+        listener: the socket on which clients connect, bound by whoever started the zygote.
+        path: where that socket is in the file system.
+        guardian: pid of the process whose end ends the zygote.
+    """
+
+    listener: socket.socket
+    path: str
+    guardian: int
+    _clients: dict[int, _Client] = field(default_factory=dict)
+    _jobs: dict[int, _Client] = field(default_factory=dict)
+    _branches: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _cold: dict[str, str] = field(default_factory=dict)
+    _serving: bool = True
+
+    def serve(self) -> None:
+        """Serve clients until told to quit or until the guardian has gone."""
+        wake, signalled = os.pipe()
+        os.set_blocking(signalled, False)
+        os.set_blocking(wake, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(signalled)
+        self.listener.setblocking(False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.listener, selectors.EVENT_READ, self._accept)
+            selector.register(wake, selectors.EVENT_READ, lambda _: os.read(wake, 4096))
+            while self._serving:
+                for key, _ in selector.select(timeout=2.0):
+                    key.data(selector)
+                self._reap()
+                if not _alive(self.guardian):
+                    break
+        for pid in (*self._jobs, *(pid for pid, _ in self._branches.values())):
+            _end(pid)
+
+    def _accept(self, selector: selectors.BaseSelector) -> None:
+        connection, _ = self.listener.accept()
+        connection.setblocking(True)
+        client = _Client(connection)
+        self._clients[connection.fileno()] = client
+        selector.register(
+            connection, selectors.EVENT_READ, lambda selector: self._read(selector, client)
+        )
+
+    def _read(self, selector: selectors.BaseSelector, client: _Client) -> None:
+        try:
+            received = client.connection.recv(1 << 16)
+        except ConnectionError:
+            received = b""
+        if not received:
+            selector.unregister(client.connection)
+            del self._clients[client.connection.fileno()]
+            client.connection.close()
+            if client.pid:
+                _end(client.pid)
+            return
+        *lines, client.buffer = (client.buffer + received).split(b"\n")
+        for line in lines:
+            self._obey(client, json.loads(line))
+
+    def _obey(self, client: _Client, message: Mapping[str, Any]) -> None:
+        if "job" in message:
+            self._start(client, message)
+        elif "kill" in message and client.pid:
+            _end(client.pid)
+        elif "hello" in message:
+            _send(client, {"hello": fingerprint.take()})
+        elif "ping" in message:
+            _send(client, {"pong": True})
+        elif "branch" in message:
+            _send(client, self._branch(message["branch"]))
+        elif "quit" in message:
+            self._serving = False
+
+    def _start(self, client: _Client, message: Mapping[str, Any]) -> None:
+        assert_single_threaded()
+        pid = os.fork()
+        if pid == 0:
+            self._become(message)
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        client.pid = pid
+        self._jobs[pid] = client
+        _send(client, {"pid": pid})
+
+    def _become(self, message: Mapping[str, Any]) -> None:
+        """Turn this fresh child into the one that runs the job; never returns."""
+        status = 1
+        try:
+            os.setpgid(0, 0)
+            _die_with_parent()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for client in self._clients.values():
+                client.connection.close()
+            self.listener.close()
+            output = os.open(message["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            for standard in (1, 2):
+                os.dup2(output, standard)
+            os.close(output)
+            job = Job(**message["job"])
+            faulthandler.dump_traceback_later(job.time_limit * 0.9, exit=False)
+            child.run(job, child.answer_to(Path(message["answer"])))
+            status = 0
+        except BaseException:  # noqa: BLE001 - the last frame of the process
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _branch(self, profile: Mapping[str, Any]) -> dict[str, str]:
+        """A zygote that is warm for one implementation: forked from this one, at most once."""
+        key = json.dumps(profile, sort_keys=True)
+        if key in self._cold:
+            return {"socket": "", "why": self._cold[key]}
+        if key not in self._branches:
+            path = f"{self.path}.{len(self._branches) + len(self._cold)}"
+            listener = listen(path)
+            assert_single_threaded()
+            pid = os.fork()
+            if pid == 0:
+                self._become_branch(listener, path, Implementation(**profile))
+            listener.close()
+            self._branches[key] = pid, path
+        return {"socket": self._branches[key][1]}
+
+    def _become_branch(self, listener: socket.socket, path: str, profile: Implementation) -> None:
+        """Turn this fresh child into a warm zygote; never returns."""
+        status = 1
+        try:
+            _die_with_parent()
+            signal.set_wakeup_fd(-1)
+            for client in self._clients.values():
+                client.connection.close()
+            self.listener.close()
+            warm(profile)
+            status = 3
+            assert_single_threaded()
+            Zygote(listener, path, os.getppid()).serve()
+            status = 0
+        except BaseException:  # noqa: BLE001 - the last frame of the process
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            self._bury(ended.si_pid)
+
+    def _bury(self, pid: int) -> None:
+        # The group is ended while its leader is a zombie: until it is reaped, its id cannot be reused.
+        _end(pid)
+        _, status = os.waitpid(pid, 0)
+        client = self._jobs.pop(pid, None)
+        for key, (branch, _) in list(self._branches.items()):
+            if branch == pid:
+                del self._branches[key]
+                self._cold[key] = _farewell(os.waitstatus_to_exitcode(status))
+        if client is not None:
+            client.pid = 0
+            _send(
+                client,
+                {"status": os.waitstatus_to_exitcode(status), "leftovers": int(_group_exists(pid))},
+            )
+
+
+def _farewell(status: int) -> str:
+    if status == 3:  # noqa: PLR2004 - what _become_branch exits with
+        return "warming up started threads, and a process with threads must not fork"
+    return f"warming up ended with status {status}"
+
+
+def _send(client: _Client, message: Mapping[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the client may have gone; losing it is handled in _read
+        client.connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _end(pid: int) -> None:
+    """End a child and every process of its group."""
+    for end in (os.killpg, os.kill):
+        with contextlib.suppress(OSError):
+            end(pid, signal.SIGKILL)
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process when its zygote dies, so that nothing is orphaned. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def assert_single_threaded() -> None:
+    """Refuse to fork with threads.
+
+    Raises:
+        RuntimeError: there are threads; a forked child would deadlock on what they hold.
+    """
+    tasks = Path("/proc/self/task")
+    count = len(os.listdir(tasks)) if tasks.is_dir() else threading.active_count()
+    if count > 1:
+        raise RuntimeError(f"the zygote has {count} threads and must not fork; expected one")
+
+
+def listen(path: str) -> socket.socket:
+    """A listening Unix socket at a path; clients may connect before anybody accepts."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(128)
+    return listener
+
+
+def warm(implementation: Implementation) -> None:
+    """Compile two trivial functions and forget them, so that children find every import done.
+
+    That this changes no story is proven by a test (tests/test_isolation.py).
+    """
+    torch = importlib.import_module("torch")
+    adapter = TorchCompile(implementation)
+
+    def trivial(x: Any) -> Any:  # noqa: ANN401 - a tensor, in a module that does not import torch
+        return x + 1
+
+    compiled = adapter.compile(trivial, {})
+    for size in (2, 3):
+        with adapter.watch():
+            compiled(torch.zeros(size, device=implementation.device))
+    adapter.close()
+    adapter.leave()
+    adapter.reset()
+    gc.collect()
+    gc.freeze()
+
+
+def main(arguments: list[str]) -> None:
+    """Serve on an inherited socket: `zygote FD PATH GUARDIAN WARM`."""
+    faulthandler.enable()
+    descriptor, path, guardian, warmth = arguments
+    listener = socket.socket(fileno=int(descriptor))
+    child.prepare()
+    if warmth == "warm":
+        warm(Implementation(name="warm", backend="eager"))
+    Zygote(listener, path, int(guardian)).serve()

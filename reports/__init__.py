@@ -1,0 +1,1 @@
+"""The presentation of Touchstone: reads records, never torch, never pytest."""

@@ -1,0 +1,81 @@
+"""The numbers of a record: what was promised, kept and applicable, by family, implementation and tier.
+
+Knows how results are counted. Must not format anything. Counting iterates over the plan, so that a trial
+without a result is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.judge import Terms, fails, judge
+from harness.model import Exit, Judgement, Observation, Result, Trial, Verdict
+from harness.record import Record
+from harness.story import TIERS, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many trials kept their promises of one tier, had to, and were planned with such promises."""
+
+    passed: int = 0
+    applicable: int = 0
+    total: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.passed}/{self.applicable}/{self.total}"
+
+
+def results(record: Record) -> list[Result]:
+    """One result for each planned trial, in the order of the plan; `not_run` where the record has none."""
+    found = {result.trial: result for result in record.results}
+    return [found.get(trial) or _missing(trial) for trial in record.planned]
+
+
+def _missing(trial: Trial) -> Result:
+    nothing = judge(Terms(()), [])
+    return Result(trial, nothing, "", "", Exit(Observation()))
+
+
+def families(record: Record) -> list[str]:
+    """The families of the plan, in its order."""
+    return list(dict.fromkeys(trial.family for trial in record.planned))
+
+
+def implementations(record: Record) -> list[str]:
+    """The implementations of the run, in the order in which they were asked for."""
+    return list(record.header["implementations"])
+
+
+def count(results: Iterable[Result]) -> Mapping[Tier, Count]:
+    """The counts by tier; a tier without any promise is left out."""
+    counts: dict[Tier, Count] = {}
+    for result in results:
+        made = result.judgement
+        for tier in made.promised or _unknown(made):
+            old = counts.get(tier, Count())
+            counts[tier] = Count(
+                old.passed + (tier in made.kept and made.verdict.applicable),
+                old.applicable + made.verdict.applicable,
+                old.total + 1,
+            )
+    return {tier: counts[tier] for tier in TIERS if tier in counts}
+
+
+def _unknown(judgement: Judgement) -> tuple[Tier, ...]:
+    """A trial whose promises are not known still counts: as one that had to keep values right."""
+    return () if judgement.promised else (Tier.MUST,)
+
+
+def deviations(record: Record) -> list[Result]:
+    """The planned trials that do not conform, the worst first."""
+    order = list(Verdict)
+    found = [r for r in results(record) if not r.judgement.verdict.conforms]
+    found = [r for r in found if r.judgement.verdict is not Verdict.UNSUPPORTED]
+    return sorted(found, key=lambda r: -order.index(r.judgement.verdict))
+
+
+def failing(record: Record) -> list[Result]:
+    """The planned trials that fail the run."""
+    return [result for result in results(record) if fails(result.judgement)]

@@ -1,0 +1,91 @@
+"""A record in a terminal: the table, what does not conform, and one trial in words.
+
+Knows plain text through tabulate. Must not count or judge.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from harness.model import Result
+from harness.plan import rerun
+from harness.record import Record
+from harness.story import lines, parse
+from reports import table
+
+SHOWN = 40
+
+
+def summary(record: Record) -> str:
+    """The table, the trials that do not conform with reason and command, and one closing line."""
+    parts = [matrix(record), "", closing(record)]
+    found = table.deviations(record)
+    if found:
+        arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
+        shown = [
+            f"{r.judgement.verdict.upper()} {r.trial.id}\n    {r.judgement.reason}\n"
+            f"    rerun: {rerun(r.trial, arguments[r.trial.implementation])}"
+            for r in found[:SHOWN]
+        ]
+        more = [f"... and {len(found) - SHOWN} more: see the report"] if len(found) > SHOWN else []
+        parts = [matrix(record), "", "not conforming:", *shown, *more, "", closing(record)]
+    return "\n".join(parts)
+
+
+def matrix(record: Record) -> str:
+    """Families down, implementations across; in each cell, by tier, passed / applicable / total."""
+    every = table.results(record)
+    names = table.implementations(record)
+    rows = []
+    for family in table.families(record):
+        of_family = [result for result in every if result.trial.family == family]
+        rows.append([family, *(_cell(of_family, name) for name in names)])
+    rows.append(["all", *(_cell(every, name) for name in names)])
+    title = "passed / applicable / total, by tier"
+    return f"{title}\n{tabulate(rows, headers=['family', *names], tablefmt='simple')}"
+
+
+def _cell(results: Sequence[Result], name: str) -> str:
+    counts = table.count(result for result in results if result.trial.implementation == name)
+    return "  ".join(f"{tier} {count}" for tier, count in counts.items())
+
+
+def closing(record: Record) -> str:
+    """One line: how many trials came to which verdict, on what, in how long."""
+    verdicts: dict[str, int] = {}
+    for result in table.results(record):
+        verdicts[result.judgement.verdict] = verdicts.get(result.judgement.verdict, 0) + 1
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
+    torches = {i["fingerprint"]["torch"] for i in record.header["implementations"].values()}
+    return (
+        f"{sum(verdicts.values())} trials: {counts}; torch {', '.join(sorted(torches))}; "
+        f"{record.footer['seconds']:.1f} s"
+    )
+
+
+def explain(result: Result, argument: str) -> str:
+    """One trial in words: verdict, reason, expected and told story with the differences marked."""
+    made = result.judgement
+    tier = f" ({made.tier})" if made.tier else ""
+    parts = [f"{made.verdict.upper()}{tier} {result.trial.id}", made.reason, ""]
+    parts += compare(result)
+    observation = result.exit.observation
+    if observation.bug:
+        parts += ["", observation.bug.rstrip()]
+    if observation.failure:
+        parts += ["", observation.failure.traceback.rstrip()[-3000:]]
+    if result.exit.output.strip():
+        parts += ["", "it printed:", result.exit.output.rstrip()[-2000:]]
+    return "\n".join([*parts, "", f"rerun: {rerun(result.trial, argument)}"])
+
+
+def compare(result: Result) -> list[str]:
+    """The two stories, line by line: "-" expected, "+" told."""
+    expected = lines(parse(result.expected)) if result.expected else []
+    told = lines(result.exit.observation.story)
+    if expected == told:
+        return [f"  {line}" for line in told]
+    return [line for line in difflib.ndiff(expected, told) if not line.startswith("?")]
