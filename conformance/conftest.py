@@ -59,7 +59,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--shuffle", type=int, metavar="SEED", help="run in a random order")
     group.addoption(
-        "--strict-verdicts", action="store_true", help="also fail on broken MAY promises and on improvements"
+        "--strict-verdicts",
+        action="store_true",
+        help="also fail on broken MAY promises and on improvements",
     )
     group.addoption(
         "--report",
@@ -192,7 +194,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for pattern in patterns:
         if not any(plan.selects(pattern, *item.cell[:2]) for item in trials):
             hint = plan.near(pattern, catalog.read())
-            raise pytest.UsageError(f"no scenario matches {pattern!r}{hint}; `touchstone list` shows all")
+            raise pytest.UsageError(
+                f"no scenario matches {pattern!r}{hint}; `touchstone list` shows all"
+            )
     if patterns:
         chosen = [i for i in trials if any(plan.selects(p, *i.cell[:2]) for p in patterns)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])

@@ -187,9 +187,7 @@ class Session:
     def _run_job(self, implementation: Implementation, job: Job) -> Exit:
         self._serial += 1
         cache = self.settings.folder / f"cache-{os.getpid()}-{self._serial}"
-        job = dataclasses.replace(
-            job, cache=str(cache), implementation=profile(implementation)
-        )
+        job = dataclasses.replace(job, cache=str(cache), implementation=profile(implementation))
         try:
             return self.isolation.run(job, implementation)
         finally:

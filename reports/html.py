@@ -1,5 +1,374 @@
+"""A record as one self-contained page: index.html, readable from a file, without network, with or without scripts.
+
+Knows HTML, and how the record's values are packed into the page as data. Must not count or judge, and must
+not trust a text of the record: the template escapes it, the data block cannot be broken out of, and the
+page's policy lets no other script or style run than the two that are hashed here.
+"""
+
 from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.model import MEANING, Result, Verdict
+from harness.plan import rerun
 from harness.record import Record
+from harness.story import TIERS, StoryError, Tier, lines, parse
+from reports import table
+
+_HERE = Path(__file__).parent
+
+#: What stands beside the colour of a verdict, for readers without colour.
+GLYPHS: Mapping[Verdict, str] = {
+    Verdict.PASS: "✓",
+    Verdict.IMPROVED: "▲",
+    Verdict.FAIL: "✗",
+    Verdict.FELL_BACK: "↓",
+    Verdict.ERROR: "!",
+    Verdict.CRASH: "†",
+    Verdict.TIMEOUT: "∞",
+    Verdict.UNSUPPORTED: "–",
+    Verdict.XFAIL: "≈",
+    Verdict.XPASS: "+",
+    Verdict.FLAKY: "±",
+    Verdict.NOT_RUN: "○",
+    Verdict.BUG: "?",
+}
+
+#: What a promise of each tier is to somebody who writes programs.
+TIER_MEANING: Mapping[Tier, str] = {
+    Tier.MUST: "binding: right values, effects and errors. A program may rely on it.",
+    Tier.SHOULD: "expected: when code is compiled and when it is reused. Breaking it costs time, not right results.",
+    Tier.MAY: "informative: details such as the number of operations in a graph. Another answer is no defect.",
+}
+
+#: Texts shorter than this are written where they are used; longer ones once, and referred to.
+_SHORT = 24
+
+#: How many deviations the page itself holds; its script shows the others.
+LISTED = 50
+
+#: From this many implementations on, the matrix scrolls in a frame of its own.
+_MANY = 7
+
+
+def build(record: Record) -> dict[str, str]:
+    """The files of the report: relative path to text. The same record gives the same text."""
+    every = table.results(record)
+    style = f"{_asset('page.css')}:root {{ --columns: {len(table.implementations(record))}; }}\n"
+    script = _asset("page.js")
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            policy=_policy(script, style),
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            data=Markup(_embed(_data(record, every))),  # noqa: S704 - escaped by _embed
+            **_shown(record, every),
+        )
+    )
+    return {"index.html": page.encode("utf-8", "replace").decode("utf-8")}
+
+
 def write(record: Record, folder: Path) -> Path:
-    return folder/"index.html"
+    """Write the report into a folder and return its page; a page is there in whole or not at all."""
+    files = build(record)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        part = folder / f".{name}.{os.getpid()}.part"
+        try:
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(folder / name)
+        finally:
+            part.unlink(missing_ok=True)
+    return folder / "index.html"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["word"] = _word
+    environment.filters["glyph"] = GLYPHS.__getitem__
+    environment.filters["anchor"] = _anchor
+    return environment
+
+
+def _policy(script: str, style: str) -> str:
+    return (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _embed(value: object) -> str:
+    """JSON that can stand inside a script element: no character of it means anything to HTML."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _word(verdict: Verdict) -> str:
+    return verdict.replace("_", " ")
+
+
+def _anchor(result: Result) -> str:
+    """The fragment that opens a trial's detail, percent-encoded as encodeURIComponent does."""
+    kept = set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()/")
+    raw = result.trial.id.encode("utf-8", "replace")
+    return "#trial=" + "".join(chr(byte) if byte in kept else f"%{byte:02X}" for byte in raw)
+
+
+# What the page holds without scripts.
+
+
+def _shown(record: Record, every: Sequence[Result]) -> dict[str, Any]:
+    header = record.header
+    names = table.implementations(record)
+    verdicts = Counter(result.judgement.verdict for result in every)
+    found = table.deviations(record)
+    torches = sorted({_version(header, name) for name in names})
+    return {
+        "title": f"Touchstone: {', '.join(names)} on torch {', '.join(torches)}",
+        "torches": torches,
+        "header": header,
+        "footer": record.footer,
+        "command": shlex.join(map(str, header["command"])),
+        "columns": [_column(header, name) for name in names],
+        "wide": len(names) >= _MANY,
+        "families": _families(record, every),
+        "everything": _counts(every, names),
+        "trials": len(every),
+        "scenarios": len({result.trial.scenario for result in every}),
+        "verdicts": [(verdict, MEANING[verdict], verdicts[verdict]) for verdict in MEANING],
+        "tiers": TIER_MEANING,
+        "found": [(result, _command(header, result)) for result in found[:LISTED]],
+        "deviations": len(found),
+        "bugs": verdicts[Verdict.BUG],
+        "missing": verdicts[Verdict.NOT_RUN],
+    }
+
+
+def _version(header: Mapping[str, Any], name: str) -> str:
+    return str(header["implementations"][name]["fingerprint"].get("torch", "unknown"))
+
+
+def _column(header: Mapping[str, Any], name: str) -> dict[str, str]:
+    profile = header["implementations"][name]["profile"]
+    return {
+        "name": name,
+        "torch": _version(header, name),
+        "device": str(profile.get("device", "")),
+    }
+
+
+def _command(header: Mapping[str, Any], result: Result) -> str:
+    return rerun(result.trial, str(header["implementations"][result.trial.implementation]["argument"]))
+
+
+def _families(record: Record, every: Sequence[Result]) -> list[dict[str, Any]]:
+    names = table.implementations(record)
+    grouped: dict[str, dict[str, list[Result]]] = {family: {} for family in table.families(record)}
+    for result in every:
+        grouped[result.trial.family].setdefault(result.trial.scenario, []).append(result)
+    return [
+        {
+            "name": family,
+            "counts": _counts([each for found in scenarios.values() for each in found], names),
+            "scenarios": [
+                {
+                    "id": scenario,
+                    "claim": record.header["scenarios"][scenario]["claim"],
+                    "chips": [_chips(r for r in found if r.trial.implementation == n) for n in names],
+                }
+                for scenario, found in scenarios.items()
+            ],
+        }
+        for family, scenarios in grouped.items()
+    ]
+
+
+def _counts(found: Sequence[Result], names: Sequence[str]) -> list[Mapping[Tier, table.Count]]:
+    return [table.count(r for r in found if r.trial.implementation == name) for name in names]
+
+
+def _chips(found: Iterable[Result]) -> list[tuple[Verdict, list[Result]]]:
+    """The results by verdict, the worst first."""
+    groups: dict[Verdict, list[Result]] = {}
+    for result in found:
+        groups.setdefault(result.judgement.verdict, []).append(result)
+    return [(verdict, groups[verdict]) for verdict in reversed(Verdict) if verdict in groups]
+
+
+# What the page's script shows on demand.
+
+
+def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
+    pool = _Pool()
+    header = record.header
+    names = {name: place for place, name in enumerate(table.implementations(record))}
+    places = {scenario: place for place, scenario in enumerate(header["scenarios"])}
+    verdicts = list(Verdict)
+    trials = [
+        {
+            "scenario": places[result.trial.scenario],
+            "variant": pool.put(result.trial.variant),
+            "implementation": names[result.trial.implementation],
+            "verdict": verdicts.index(result.judgement.verdict),
+            "command": _command(header, result),
+            **_said(pool, result),
+        }
+        for result in every
+    ]
+    order = {result.trial: place for place, result in enumerate(every)}
+    return {
+        "verdicts": [
+            {"name": v, "word": _word(v), "glyph": GLYPHS[v], "meaning": MEANING[v]} for v in verdicts
+        ],
+        "tiers": list(TIERS),
+        "implementations": [
+            {"name": name, **pool.put(header["implementations"][name])} for name in names
+        ],
+        "scenarios": [{"id": name, **pool.put(header["scenarios"][name])} for name in places],
+        "trials": trials,
+        "deviations": [order[result.trial] for result in table.deviations(record)],
+        "pool": pool.entries,
+    }
+
+
+def _said(pool: _Pool, result: Result) -> dict[str, Any]:
+    """What the record says of a trial, less what says nothing."""
+    made, exit_ = result.judgement, result.exit
+    seen = exit_.observation
+    known, failure = result.known, seen.failure
+    fields = {
+        "tier": made.tier,
+        "phase": made.phase,
+        "reason": pool.put(made.reason),
+        "signature": pool.put(made.signature),
+        "promised": pool.share(made.promised),
+        "kept": pool.share(made.kept),
+        "differences": [
+            pool.put([each.event, each.facet, each.tier, each.expected, each.told, each.better])
+            for each in made.differences
+        ],
+        "expected": pool.share(_rows(result.expected)),
+        "told": pool.share(lines(seen.story)),
+        "condition": pool.put(result.condition),
+        "evidence": [_event(pool, each) for each in seen.evidence],
+        "versions": pool.share(seen.versions),
+        "failure": failure
+        and pool.put([failure.phase, failure.type, failure.message, failure.traceback]),
+        "bug": pool.put("\n".join(filter(None, (exit_.bug, seen.bug)))),
+        "channels": pool.share(seen.channels),
+        "artefacts": pool.share(seen.artefacts),
+        "output": pool.put(exit_.output),
+        "seconds": pool.put(exit_.seconds),
+        "leftovers": exit_.leftovers,
+        "known": known and pool.put([known.signature, known.reason, known.link, known.expires]),
+    }
+    said = {name: value for name, value in fields.items() if value or isinstance(value, dict)}
+    if made.verdict is not Verdict.NOT_RUN:
+        said |= {"status": exit_.status, "ended": seen.ended, "timed_out": exit_.timed_out}
+    return said
+
+
+def _event(pool: _Pool, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Evidence of one event; all but the times is often the same on several implementations."""
+    return {
+        name: pool.put(value) if isinstance(value, (int, float)) else pool.share(value)
+        for name, value in evidence.items()
+    }
+
+
+def _rows(story: str) -> list[str]:
+    if not story:
+        return []
+    try:
+        return lines(parse(story))
+    except StoryError:
+        return story.splitlines()
+
+
+class _Pool:
+    """Long values, each written once: {"$": n} stands for entry n.
+
+    An entry is a string, a list of entries that are the lines of a text (guards of different compilations
+    share most of theirs), or {"v": value}. A key that begins with "$" gets another one.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[object] = []
+        self._places: dict[str, int] = {}
+        self._shared: dict[str, int] = {}
+
+    def put(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The value with its long texts replaced."""
+        match value:
+            case str():
+                return self._text(value)
+            case float() if not math.isfinite(value):
+                return str(value)
+            case Mapping():
+                return {
+                    f"${key}" if str(key).startswith("$") else str(key): self.put(each)
+                    for key, each in value.items()
+                }
+            case list() | tuple():
+                return [self.put(each) for each in value]
+            case _:
+                return value
+
+    def share(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The value, itself replaced if it is long."""
+        made = self.put(value)
+        text = json.dumps(made)
+        if isinstance(made, str) or len(text) < _SHORT:
+            return made
+        if text not in self._shared:
+            self._shared[text] = len(self.entries)
+            self.entries.append({"v": made})
+        return {"$": self._shared[text]}
+
+    def _text(self, text: str) -> object:
+        if len(text) < _SHORT:
+            return text
+        if text not in self._places:
+            entry = [self._line(line) for line in text.split("\n")] if "\n" in text else text
+            self._places[text] = len(self.entries)
+            self.entries.append(entry)
+        return {"$": self._places[text]}
+
+    def _line(self, line: str) -> int:
+        if line not in self._places:
+            self._places[line] = len(self.entries)
+            self.entries.append(line)
+        return self._places[line]

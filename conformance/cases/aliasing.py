@@ -1,0 +1,97 @@
+"""Is a graph that was compiled for one pattern of aliases kept away from another?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.scenario import Subject, scenario
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def add_into_first(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """The program of this family: what `c + 1` is depends on whether `c` is `a`."""
+    a.add_(b)
+    return c + 1
+
+
+@scenario(
+    ref="torch.compiler: core concepts / guards on identity of arguments",
+    seed=("test_aliasing_guard_failures",),
+    needs=("fullgraph",),
+    tells=("ops",),
+    axes={"dynamic": (None, True, False)},
+    expect="""
+    call 1: compiles, 2 ops, mutates argument 0, equals eager
+    call 2: reuses, mutates argument 0, equals eager
+    call 3: compiles, 2 ops, mutates argument 0, mutates argument 2, equals eager
+    call 4: reuses, mutates argument 0, mutates argument 2, equals eager
+    call 5: reuses, mutates argument 0, equals eager
+    call 6: compiles, 2 ops, mutates argument 0, mutates argument 1, equals eager
+    call 7: compiles, 2 ops, mutates argument 0, equals eager
+    call 8: compiles, 2 ops, mutates argument 0, mutates argument 1, mutates argument 2, equals eager
+    call 9: reuses, mutates argument 0, equals eager
+    """,
+)
+def arguments_become_one(s: Subject) -> None:
+    """A graph compiled for distinct arguments does not serve calls in which two of them are one tensor."""
+    program = s.compile(add_into_first, fullgraph=True, dynamic=s.axis("dynamic"))
+    for pattern in "abc", "abc", "aba", "aba", "abc", "aac", "abb", "aaa", "abc":
+        tensors = {name: s.randn(3) for name in "abc"}
+        program(*(tensors[name] for name in pattern))
+
+
+@scenario(
+    ref="torch.compiler: core concepts / guards on identity of arguments",
+    seed=("test_aliasing_guard_failures",),
+    needs=("fullgraph",),
+    tells=("ops",),
+    expect="""
+    call 1: compiles, 2 ops, mutates argument 0, mutates argument 2, equals eager
+    call 2: compiles, 2 ops, mutates argument 0, equals eager
+    call 3: reuses, mutates argument 0, mutates argument 2, equals eager
+    """,
+)
+def one_argument_becomes_two(s: Subject) -> None:
+    """A graph compiled for one tensor passed twice does not serve calls with two distinct tensors."""
+    program = s.compile(add_into_first, fullgraph=True)
+    for pattern in "aba", "abc", "aba":
+        tensors = {name: s.randn(3) for name in "abc"}
+        program(*(tensors[name] for name in pattern))
+
+
+@scenario(
+    ref="torch.compiler: core concepts / guards on identity of captured tensors",
+    seed=("test_aliasing_guard_failures_with_globals",),
+    needs=("fullgraph",),
+    tells=("ops",),
+    axes={"dynamic": (None, True, False)},
+    expect="""
+    call 1: compiles, 2 ops, mutates argument 0, equals eager
+    change: the captured tensor is rebound to a copy, which is passed
+    call 2: compiles, 2 ops, mutates argument 0, equals eager
+    change: the captured tensor is rebound to a copy, which is passed
+    call 3: reuses, mutates argument 0, equals eager
+    change: a distinct tensor is passed, then the captured tensor that is returned
+    call 4: reuses, mutates argument 0, equals eager
+    call 5: compiles, 2 ops, mutates argument 0, equals eager
+    """,
+)
+def captured_tensor_is_passed(s: Subject) -> None:
+    """A graph compiled for an argument that is not the captured tensor does not serve the captured tensor."""
+    added, returned = s.randn(3), s.randn(3)
+
+    def add_captured(a: Tensor) -> Tensor:
+        a.add_(added)
+        return returned + 1
+
+    program = s.compile(add_captured, fullgraph=True, dynamic=s.axis("dynamic"))
+    program(s.randn(3))
+    for _ in range(2):
+        s.change("the captured tensor is rebound to a copy, which is passed")
+        added = added.clone()
+        program(added)
+    s.change("a distinct tensor is passed, then the captured tensor that is returned")
+    program(s.randn(3))
+    program(returned)

@@ -1,0 +1,90 @@
+"""Do compiled modules follow their mode, and do instances share their graphs?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.scenario import Subject, scenario
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Dropping(torch.nn.Module):
+    """Drops each element of a linear layer's output with probability one half."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(10, 1)
+        self.dropout = torch.nn.Dropout(p=0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One number, dropped or doubled while training."""
+        return self.dropout(self.linear(x))  # type: ignore[no-any-return]
+
+
+class Leaf(torch.nn.Module):
+    """Holds one linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer's output."""
+        return self.linear(x)  # type: ignore[no-any-return]
+
+
+@scenario(
+    ref="torch.compiler: modules / training flag",
+    seed=("test_simple_module_recompile",),
+    needs=("fullgraph",),
+    axes={"dynamic": (None, True)},
+    expect="""
+    call 1: compiles, resembles eager
+    call 2: compiles, resembles eager
+    calls 3-40: reuses, resembles eager
+    results in eval mode: equals eager
+    results in train mode are nothing or doubled: equals eager
+    """,
+)
+def mode_is_toggled(s: Subject) -> None:
+    """Switching between train and eval costs one graph a mode, and each call obeys the mode of its time."""
+    module, x = s.place(Dropping()), s.randn(10)
+    model = s.compile(module, compare="metadata", fullgraph=True, dynamic=s.axis("dynamic"))
+    evaluated, trained = [], []
+    for _ in range(20):
+        model.eval()
+        evaluated.append(model(x))
+        model.train()
+        trained.append(model(x))
+    s.note("results in eval mode", evaluated)
+    kept = [not y.any() or torch.allclose(y, 2 * module.linear(x)) for y in trained]
+    s.note("results in train mode are nothing or doubled", kept)
+
+
+@scenario(
+    ref="torch.compiler: modules / inlining of standard layers",
+    seed=("test_inline_inbuilt_nn_modules_candidate",),
+    needs=("dynamo_config", "guards_text", "graph_text"),
+    tells=("ops",),
+    axes={"inline": (True, False)},
+    expect="""
+    call 1: compiles, 1 op, equals eager
+    calls 2-6: reuses, equals eager
+    guards that mark a candidate for inlining (may) = 0
+    graph inputs (may) = [(f32[2, 2], f32[2], f32[2, 2])]
+    """,
+)
+def instances_share_a_graph(s: Subject) -> None:
+    """Parameters are inputs of the graph, so that all instances of a module share it."""
+    s.config(inline_inbuilt_nn_modules=s.axis("inline"))
+    forward = s.compile(Leaf.forward)
+    for _ in range(3):
+        for leaf in s.place(Leaf()), s.place(Leaf()):
+            forward(leaf, s.randn(2, 2))
+    marked = sum("[inline-inbuilt-nn-modules-candidate]" in guards for guards in s.guards())
+    s.tell("guards that mark a candidate for inlining", marked, tier="may")
+    s.tell("graph inputs", [graph.inputs for graph in s.graphs()], tier="may")
