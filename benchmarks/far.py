@@ -1,12 +1,13 @@
 """The processes in which benchmark `isolation` runs trials in other ways than Touchstone's own.
 
-`python far.py here FOLDER` and `python far.py forkserver FOLDER` read jobs from stdin, one JSON line each, and
-answer each with a JSON line: the seconds that it took. What they print is in FOLDER/ROLE.log.
+`python far.py here FOLDER` and `python far.py forkserver FOLDER` read jobs from stdin, one JSON line
+each, and answer each with a JSON line: the seconds that it took. What they print is in FOLDER/ROLE.log.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import sys
@@ -39,8 +40,16 @@ def here(folder: Path) -> Run:
     return lambda job: isolation.run(job, EAGER).observation
 
 
+def tidy() -> None:
+    """Stop the observers of ended trials: a shared process keeps them, and they slow down the next."""
+    for logger in map(logging.getLogger, ("torch", "torch.__trace")):
+        for handler in list(logger.handlers):
+            if type(handler).__module__.startswith("harness."):
+                logger.removeHandler(handler)
+
+
 def forkserver(folder: Path) -> Run:
-    """Trials in processes of multiprocessing's fork server, which has torch and our far side loaded."""
+    """Trials in processes of multiprocessing's fork server, which has torch and our far side."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "torch._dynamo", "harness.child"])
     answer = folder / "forkserver.answer"
@@ -79,6 +88,7 @@ def main() -> None:
             started = time.perf_counter()
             seen = run(job)
             taken = time.perf_counter() - started
+            tidy()
             require_end(seen, job)
             print(json.dumps(taken), file=answers)
 

@@ -17,9 +17,9 @@ import pytest
 from conformance import __file__ as _package
 from conformance.recorder import PROPERTY, Recorder
 from conformance.session import MODES, Session, Settings, open_folder
-from harness import catalog, plan
+from harness import catalog, known, plan
 from harness.catalog import Entry, Variant
-from harness.implementations import DEFAULTS, ProfileError
+from harness.implementations import DEFAULTS, ProfileError, find
 from harness.isolate import IsolationError
 from harness.known import KnownError
 from harness.lint import lint
@@ -77,25 +77,26 @@ _session = pytest.StashKey[Session]()
 def pytest_configure(config: pytest.Config) -> None:
     """Open the session; in the process that was started by hand, also let the zygotes come up."""
     given = getattr(config, "workerinput", {}).get(PROPERTY)
-    folder, guardian = (Path(given[0]), given[1]) if given else (None, 0)
     try:
-        session = Session(
-            Settings(
-                folder=folder or open_folder(),
-                guardian=guardian or os.getpid(),
-                implementations=tuple(config.getoption("--implementation") or DEFAULTS),
-                mode=config.getoption("--isolation"),
-                time_limit=config.getoption("--time-limit"),
-            )
-        )
-        config.stash[_session] = session
-        if not given and not config.option.collectonly:
-            recorder = Recorder(session, Path(config.getoption("--report")).absolute())
-            config.pluginmanager.register(recorder, "touchstone-recorder")
-            session.start()
-    except (ProfileError, KnownError, IsolationError) as error:
-        if _session in config.stash:
-            config.stash[_session].close()
+        asked = [find(each) for each in config.getoption("--implementation") or DEFAULTS]
+        entries = known.read()
+    except (ProfileError, KnownError) as error:
+        raise pytest.UsageError(str(error)) from None
+    settings = Settings(
+        folder=Path(given[0]) if given else open_folder(),
+        guardian=given[1] if given else os.getpid(),
+        mode=config.getoption("--isolation"),
+        time_limit=config.getoption("--time-limit"),
+    )
+    session = config.stash[_session] = Session(settings, asked, entries)
+    if given or config.option.collectonly:
+        return
+    recorder = Recorder(session, Path(config.getoption("--report")).absolute())
+    config.pluginmanager.register(recorder, "touchstone-recorder")
+    try:
+        session.start()
+    except IsolationError as error:
+        session.close()
         raise pytest.UsageError(str(error)) from None
 
 
@@ -178,8 +179,8 @@ class Item(pytest.Item):
         """What the terminal shows of a trial that does not conform."""
         if isinstance(excinfo.value, Nonconforming):
             result = excinfo.value.result
-            argument = self.config.stash[_session].arguments[result.trial.implementation]
-            return explain(result, argument)
+            asked = self.config.stash[_session].implementations[result.trial.implementation]
+            return explain(result, asked.argument)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

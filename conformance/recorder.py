@@ -117,7 +117,7 @@ class Recorder:
             "scenarios": {e.id: describe(e) for e in entries if e.id in named},
             "implementations": {
                 name: {
-                    "argument": self._session.arguments[name],
+                    "argument": implementation.argument,
                     "profile": profile(implementation),
                     "fingerprint": self._session.fingerprint(name),
                 }

@@ -18,7 +18,6 @@ from typing import Any
 from harness import catalog, known, plan
 from harness.catalog import Entry, Variant
 from harness.condition import speaks_of
-from harness.implementations import find
 from harness.isolate import Fork, Here, Isolation, IsolationError, Spawn, profile
 from harness.judge import Terms, judge
 from harness.model import Exit, Implementation, Job, Known, Observation, Result
@@ -34,14 +33,12 @@ class Settings:
     Attributes:
         folder: where sockets, caches and answers are while the run lasts.
         guardian: pid of the process that began the run.
-        implementations: as they were asked for on the command line.
         mode: how trials are isolated.
         time_limit: seconds for one trial, before the implementation's factor.
     """
 
     folder: Path
     guardian: int
-    implementations: tuple[str, ...]
     mode: str
     time_limit: float
 
@@ -57,21 +54,19 @@ class Session:
 
     Args:
         settings: what the run was asked for.
-
-    Raises:
-        ProfileError: an implementation is unknown.
-        KnownError: a file of known deviations cannot be used.
+        implementations: what is judged.
+        entries: the known deviations.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        implementations: Sequence[Implementation],
+        entries: Sequence[Known] = (),
+    ) -> None:
         self.settings = settings
-        self.implementations: dict[str, Implementation] = {}
-        self.arguments: dict[str, str] = {}
-        for argument in settings.implementations:
-            found = find(argument)
-            self.implementations[found.name] = found
-            self.arguments[found.name] = argument
-        self._known = known.read()
+        self.implementations = {each.name: each for each in implementations}
+        self._known = entries
         self._fingerprints: dict[str, Mapping[str, Any]] = {}
         self._serial = 0
 

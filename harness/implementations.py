@@ -53,11 +53,12 @@ def find(named: str) -> Implementation:
         file = Path(named)
         if not file.is_file():
             raise ProfileError(f"the profile {named!r} does not exist; give the path of a TOML file")
-        return read(file)
+        return dataclasses.replace(read(file), argument=named)
     if (FOLDER / f"{named}.toml").is_file():
-        return read(FOLDER / f"{named}.toml")
+        return dataclasses.replace(read(FOLDER / f"{named}.toml"), argument=named)
     if re.fullmatch(r"[\w.]+:\w+", named):
-        return Implementation(name=named.replace(":", "."), backend=named, claims=tuple(NEEDS))
+        name = named.replace(":", ".")
+        return Implementation(name, backend=named, claims=tuple(NEEDS), argument=named)
     near = difflib.get_close_matches(named, shipped(), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ProfileError(
@@ -104,4 +105,4 @@ def _check(file: Path, key: str, value: Any) -> None:  # noqa: ANN401 - whatever
                 raise ProfileError(f"{file}: claims {need!r}, which is no need; the list is {', '.join(NEEDS)}")
 
 
-assert set(_TYPES) == {each.name for each in dataclasses.fields(Implementation)}
+assert {*_TYPES, "argument"} == {each.name for each in dataclasses.fields(Implementation)}

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness import toolchain
 from harness.model import Exit, Failure, Implementation, Job, Observation
 from harness.story import StoryError, from_json
 
@@ -90,14 +91,14 @@ def interpreter(implementation: Implementation) -> str:
     return found
 
 
-def environ(implementation: Implementation) -> dict[str, str]:
+def environ(implementation: Implementation, folder: Path) -> dict[str, str]:
     """The environment of an implementation's processes: ours without what would change the judgement."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(_DROPPED) and not (implementation.python and name == "PYTHONPATH")
     }
-    return {**kept, **_SET, **implementation.environ}
+    return {**kept, **_SET, **toolchain.install(folder), **implementation.environ}
 
 
 @dataclasses.dataclass(slots=True)
@@ -118,7 +119,7 @@ class Spawn:
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=subprocess.STDOUT,
-                    env=environ(implementation),
+                    env=environ(implementation, self.folder),
                     start_new_session=True,
                 )
             timed_out = False
@@ -313,7 +314,7 @@ class Fork:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=environ(implementation),
+                    env=environ(implementation, self._folder),
                     pass_fds=[listener.fileno()],
                     start_new_session=True,
                 )

@@ -65,7 +65,7 @@ def judge(terms: Terms, attempts: Sequence[Exit]) -> Judgement:
     """The judgement on one trial, from identical attempts at it; none at all is `not_run`."""
     if terms.applies:
         return Judgement(Verdict.UNSUPPORTED, terms.applies)
-    promised = _promised(terms)
+    promised = promises(terms)
     if not attempts:
         return Judgement(Verdict.NOT_RUN, "planned, but there is no result", promised=promised)
     judgements = [replace(_judge_one(terms, attempt), promised=promised) for attempt in attempts]
@@ -213,7 +213,7 @@ def _told_exception(story: Story) -> Call | None:
 def _judge_story(terms: Terms, exit_: Exit, differences: tuple[Difference, ...]) -> Judgement:
     worse = [each for each in differences if not each.better]
     broken = {_binding(each.tier) for each in worse}
-    kept = tuple(tier for tier in _promised(terms) if tier not in broken)
+    kept = tuple(tier for tier in promises(terms) if tier not in broken)
     signature = _signature(terms.story, exit_.observation.story, worse)
     if Tier.MUST not in broken and (reason := _fell_back(terms, exit_)):
         return Judgement(
@@ -243,7 +243,8 @@ def _binding(tier: Tier) -> Tier:
     return Tier.MUST if tier is Tier.DIVERGE else tier
 
 
-def _promised(terms: Terms) -> tuple[Tier, ...]:
+def promises(terms: Terms) -> tuple[Tier, ...]:
+    """The tiers that a story has promises of, the most binding first."""
     found = {_binding(_tier(terms, e, facet)) for e in terms.story for facet, _ in facets(e)}
     return tuple(tier for tier in TIERS if tier in found)
 

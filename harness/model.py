@@ -77,6 +77,7 @@ class Implementation:
         interprets: whether running the captured graph as it is counts as its compiled code.
         time_factor: how many times the usual time limit its trials may take.
         homepage: where it lives.
+        argument: how it was asked for on the command line.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Implementation:
     interprets: bool = False
     time_factor: float = 1.0
     homepage: str = ""
+    argument: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from harness import plan
 from harness.model import (
     Difference,
     Exit,
@@ -173,6 +174,39 @@ def read(path: Path) -> Record:
             f"and {len(strange)} are not in its plan; run again"
         )
     return record
+
+
+def combine(records: Sequence[Record]) -> Record:
+    """One record with the trials of several, as if they had been one run.
+
+    Raises:
+        RecordError: they are of different catalogs, or have a trial or an implementation's name in common.
+    """
+    first, *others = records
+    header, footer = dict(first.header), dict(first.footer)
+    header["scenarios"] = dict(header["scenarios"])
+    header["implementations"] = dict(header["implementations"])
+    header["plan"] = list(header["plan"])
+    for other in others:
+        if other.header["suite"] != header["suite"]:
+            raise RecordError(
+                f"the records are of different catalogs ({header['suite']} and {other.header['suite']}); "
+                "run both with the same Touchstone"
+            )
+        common = sorted(set(header["implementations"]) & set(other.header["implementations"]))
+        if common:
+            raise RecordError(
+                f"two records have results of {', '.join(common)}; give each implementation one name "
+                "and one record"
+            )
+        header["scenarios"].update(other.header["scenarios"])
+        header["implementations"].update(other.header["implementations"])
+        header["plan"] += other.header["plan"]
+        footer["results"] += other.footer["results"]
+        footer["seconds"] += other.footer["seconds"]
+        footer["verdicts"] = dict(Counter(footer["verdicts"]) + Counter(other.footer["verdicts"]))
+    header["plan_digest"] = plan.digest(Trial(**each) for each in header["plan"])
+    return Record(header, tuple(result for record in records for result in record.results), footer)
 
 
 def _parse(path: Path, number: int, row: str, rows: int) -> dict[str, Any]:

@@ -32,7 +32,9 @@ class Compilation:
     Attributes:
         id: Dynamo's compile id: frame/attempt, such as "0/1".
         function: name of the code object.
-        graphs: those handed to the backend.
+        attempt: Dynamo may restart a compilation; the last attempt is what the code is made of.
+        graphs: those handed to the backend in the last attempt that got that far.
+        discarded: how many were handed to it in attempts before that one.
         ops: call nodes in those graphs.
         guards: the guard tree as text.
         reason: why existing code could not be reused; "" for a first compilation.
@@ -42,12 +44,21 @@ class Compilation:
 
     id: str
     function: str = ""
+    attempt: int = 0
+    discarded: int = 0
     graphs: list[CapturedGraph] = field(default_factory=list)
     ops: int = 0
     guards: str = ""
     reason: str = ""
     breaks: list[str] = field(default_factory=list)
     failure: str = ""
+
+    def restart(self, attempt: int) -> None:
+        """Take note of the attempt that a record belongs to."""
+        if attempt > self.attempt:
+            self.attempt = attempt
+            self.discarded += len(self.graphs)
+            self.graphs = []
 
     def evidence(self) -> dict[str, Any]:
         """What a report shows of it."""
@@ -56,9 +67,10 @@ class Compilation:
             "function": self.function,
             "ops": self.ops,
             "graphs": [graph.text for graph in self.graphs],
-            "guards": self.guards,
+            "guards": _without_stacks(self.guards),
             "reason": self.reason,
             "breaks": self.breaks,
+            "discarded": self.discarded,
             "failure": self.failure,
         }
 
@@ -95,6 +107,7 @@ class Trace(logging.Handler):
         for metadata, payload in self._records[mark:]:
             identity = _identity(metadata)
             compilation = found.setdefault(identity, Compilation(identity))
+            compilation.restart(metadata.get("attempt") or 0)
             for kind, reader in _READERS.items():
                 if kind in metadata:
                     reader(compilation, metadata[kind], payload)
@@ -112,8 +125,12 @@ def _read_graph(compilation: Compilation, _: object, payload: str) -> None:
 
 
 def _read_guards(compilation: Compilation, _: object, payload: str) -> None:
-    rows = (_STACK_COMMENT.sub("", row) for row in payload.strip().splitlines())
-    compilation.guards = "\n".join(row for row in rows if row.strip())
+    compilation.guards = payload.strip()
+
+
+def _without_stacks(guards: str) -> str:
+    rows = (_STACK_COMMENT.sub("", row) for row in guards.splitlines())
+    return "\n".join(row for row in rows if row.strip())
 
 
 def _read_artifact(compilation: Compilation, metadata: Mapping[str, Any], payload: str) -> None:

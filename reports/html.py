@@ -1,8 +1,8 @@
-"""A record as one self-contained page: index.html, readable from a file, without network, with or without scripts.
+"""A record as one self-contained page: index.html, readable from a file and without network.
 
-Knows HTML, and how the record's values are packed into the page as data. Must not count or judge, and must
-not trust a text of the record: the template escapes it, the data block cannot be broken out of, and the
-page's policy lets no other script or style run than the two that are hashed here.
+Knows HTML, and how the record's values are packed into the page as data. Must not count or judge,
+and must not trust a text of the record: the template escapes it, the data block cannot be broken
+out of, and the page's policy lets no other script or style run than the two that are hashed here.
 """
 
 from __future__ import annotations
@@ -14,19 +14,24 @@ import math
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.model import MEANING, Result, Verdict
+from harness.model import MEANING, Verdict
 from harness.plan import rerun
-from harness.record import Record
 from harness.story import TIERS, StoryError, Tier, lines, parse
 from reports import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.model import Result
+    from harness.record import Record
 
 _HERE = Path(__file__).parent
 
@@ -39,7 +44,7 @@ GLYPHS: Mapping[Verdict, str] = {
     Verdict.ERROR: "!",
     Verdict.CRASH: "†",
     Verdict.TIMEOUT: "∞",
-    Verdict.UNSUPPORTED: "–",
+    Verdict.UNSUPPORTED: "-",
     Verdict.XFAIL: "≈",
     Verdict.XPASS: "+",
     Verdict.FLAKY: "±",
@@ -50,8 +55,14 @@ GLYPHS: Mapping[Verdict, str] = {
 #: What a promise of each tier is to somebody who writes programs.
 TIER_MEANING: Mapping[Tier, str] = {
     Tier.MUST: "binding: right values, effects and errors. A program may rely on it.",
-    Tier.SHOULD: "expected: when code is compiled and when it is reused. Breaking it costs time, not right results.",
-    Tier.MAY: "informative: details such as the number of operations in a graph. Another answer is no defect.",
+    Tier.SHOULD: (
+        "expected: when code is compiled and when it is reused. "
+        "Breaking it costs time, not right results."
+    ),
+    Tier.MAY: (
+        "informative: details such as the number of operations in a graph. "
+        "Another answer is no defect."
+    ),
 }
 
 #: Texts shorter than this are written where they are used; longer ones once, and referred to.
@@ -84,7 +95,7 @@ def build(record: Record) -> dict[str, str]:
 
 
 def write(record: Record, folder: Path) -> Path:
-    """Write the report into a folder and return its page; a page is there in whole or not at all."""
+    """Write the report into a folder and return its page, which is there whole or not at all."""
     files = build(record)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -191,7 +202,9 @@ def _column(header: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def _command(header: Mapping[str, Any], result: Result) -> str:
-    return rerun(result.trial, str(header["implementations"][result.trial.implementation]["argument"]))
+    return rerun(
+        result.trial, str(header["implementations"][result.trial.implementation]["argument"])
+    )
 
 
 def _families(record: Record, every: Sequence[Result]) -> list[dict[str, Any]]:
@@ -207,7 +220,9 @@ def _families(record: Record, every: Sequence[Result]) -> list[dict[str, Any]]:
                 {
                     "id": scenario,
                     "claim": record.header["scenarios"][scenario]["claim"],
-                    "chips": [_chips(r for r in found if r.trial.implementation == n) for n in names],
+                    "chips": [
+                        _chips(r for r in found if r.trial.implementation == n) for n in names
+                    ],
                 }
                 for scenario, found in scenarios.items()
             ],
@@ -251,7 +266,8 @@ def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
     order = {result.trial: place for place, result in enumerate(every)}
     return {
         "verdicts": [
-            {"name": v, "word": _word(v), "glyph": GLYPHS[v], "meaning": MEANING[v]} for v in verdicts
+            {"name": v, "word": _word(v), "glyph": GLYPHS[v], "meaning": MEANING[v]}
+            for v in verdicts
         ],
         "tiers": list(TIERS),
         "implementations": [
@@ -295,7 +311,7 @@ def _said(pool: _Pool, result: Result) -> dict[str, Any]:
         "leftovers": exit_.leftovers,
         "known": known and pool.put([known.signature, known.reason, known.link, known.expires]),
     }
-    said = {name: value for name, value in fields.items() if value or isinstance(value, dict)}
+    said = {name: value for name, value in fields.items() if value}
     if made.verdict is not Verdict.NOT_RUN:
         said |= {"status": exit_.status, "ended": seen.ended, "timed_out": exit_.timed_out}
     return said
@@ -304,9 +320,13 @@ def _said(pool: _Pool, result: Result) -> dict[str, Any]:
 def _event(pool: _Pool, evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Evidence of one event; all but the times is often the same on several implementations."""
     return {
-        name: pool.put(value) if isinstance(value, (int, float)) else pool.share(value)
+        _key(name): pool.put(value) if isinstance(value, (int, float)) else pool.share(value)
         for name, value in evidence.items()
     }
+
+
+def _key(key: object) -> str:
+    return f"${key}" if str(key).startswith("$") else str(key)
 
 
 def _rows(story: str) -> list[str]:
@@ -321,8 +341,9 @@ def _rows(story: str) -> list[str]:
 class _Pool:
     """Long values, each written once: {"$": n} stands for entry n.
 
-    An entry is a string, a list of entries that are the lines of a text (guards of different compilations
-    share most of theirs), or {"v": value}. A key that begins with "$" gets another one.
+    An entry is a string, a list of entries that are the lines of a text (guards of different
+    compilations share most of theirs), or {"v": value}. A key that begins with "$"
+    gets another one.
     """
 
     def __init__(self) -> None:
@@ -338,10 +359,7 @@ class _Pool:
             case float() if not math.isfinite(value):
                 return str(value)
             case Mapping():
-                return {
-                    f"${key}" if str(key).startswith("$") else str(key): self.put(each)
-                    for key, each in value.items()
-                }
+                return {_key(key): self.put(each) for key, each in value.items()}
             case list() | tuple():
                 return [self.put(each) for each in value]
             case _:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from harness.catalog import Entry, variants
 from harness.model import Result
 from harness.plan import rerun
 from harness.record import Record
-from harness.story import lines, parse
+from harness.story import lines, parse, render
 from reports import table
 
 SHOWN = 40
@@ -80,6 +81,25 @@ def explain(result: Result, argument: str) -> str:
     if result.exit.output.strip():
         parts += ["", "it printed:", result.exit.output.rstrip()[-2000:]]
     return "\n".join([*parts, "", f"rerun: {rerun(result.trial, argument)}"])
+
+
+def scenario(entry: Entry, tiers: Sequence[str]) -> str:
+    """One scenario in words: claim, facts, source and stories."""
+    facts = [
+        ("claim", entry.claim),
+        ("tiers", ", ".join(tiers)),
+        ("reference", entry.ref),
+        ("needs", ", ".join(entry.needs) or "nothing"),
+        ("torch", entry.torch or "all versions"),
+        ("seeds", ", ".join(entry.seed) or "none"),
+        ("source", f"{entry.file}:{entry.line}"),
+        ("variants", str(len(variants(entry)))),
+    ]
+    parts = [entry.id, "", *(f"{name + ':':<11}{value}" for name, value in facts)]
+    for condition, story in entry.stories:
+        parts += ["", f"story{f' if {condition}' if condition else ''}:"]
+        parts += [f"  {line}" for line in render(parse(story)).splitlines()]
+    return "\n".join([*parts, "", entry.source])
 
 
 def compare(result: Result) -> list[str]:
