@@ -192,16 +192,17 @@ def _judge_error(
     failure: Failure, story: Story, differences: tuple[Difference, ...]
 ) -> Judgement:
     calls = sum(isinstance(event, Call) for event in story)
-    where = "after" if _told_exception(story) is None else "in"
+    where = f"in call {calls}" if _told_exception(story) else f"after call {calls}"
+    where = where if calls else "before the first call"
     first = failure.message.strip().splitlines()[:1] or [""]
     phase = failure.phase or "run"
     return Judgement(
         Verdict.ERROR,
-        f"raised {failure.type} ({phase}) {where} call {calls}: {first[0][:200]}",
+        f"raised {failure.type} ({phase}) {where}: {first[0][:200]}",
         Tier.MUST,
         phase,
         differences,
-        signature=f"error: {failure.type} ({phase}) {where} call {calls}",
+        signature=f"error: {failure.type} ({phase}) {where}",
     )
 
 

@@ -96,6 +96,7 @@
     return el("a", { href: target, rel: "noopener noreferrer", target: "_blank" }, text || target);
   }
   function pre(text, attributes = {}) {
+    if (text === "") return el("p", { class: "none" }, "(empty)");
     return el("pre", { tabindex: "0", ...attributes }, text);
   }
   function command(text) {
@@ -648,7 +649,7 @@
         el("h4", {}, "Differences from eager"),
         el(
           "table",
-          {},
+          { class: "even" },
           el("tr", {}, ["Property", "Place", "Expected", "Told"].map((name) => el("th", { scope: "col" }, name))),
           list(differences).map((one) => el("tr", {}, ["property", "place", "expected", "told"].map((name) => el("td", {}, plain(one?.[name] ?? ""))))),
         ),
@@ -704,7 +705,7 @@
               ? `Died of signal ${-status}.`
               : `Exited with status ${status}.`,
         said.ended ? " The story came to its end." : " The story did not come to its end.",
-        said.leftovers ? ` It left ${plural(said.leftovers, "process").replace(/ss$/, "sses")} behind, which were ended with it.` : null,
+        said.leftovers ? ` Processes that it left behind and that were ended with it: ${said.leftovers}.` : null,
       ),
     ];
     if (said.output) made.push(box("The end of what it printed", () => pre(said.output, { class: "wrap" }), { open: true }));

@@ -532,3 +532,61 @@ def test_no_hostile_text_runs_in_a_browser(tmp_path: Path, verdict: Verdict) -> 
     assert not [tag for tag, _ in seen.elements if tag == "img"]
     assert all(each.startswith("#") for each in seen.attributes("href"))
     assert f"reason of {verdict} {HOSTILE[:60]}" in seen.text
+
+
+def test_a_click_opens_a_trial_and_the_way_back_leads_to_the_filtered_overview(
+    tmp_path: Path,
+) -> None:
+    page = html.write(every_verdict(), tmp_path / "report")
+    drive(
+        page,
+        """
+        const wait = () => new Promise((done) => setTimeout(done, 200));
+        const at = (id) => document.getElementById(id);
+        const seen = [];
+        document.querySelector("[data-verdict=flaky]").click();
+        seen.push(location.hash, at("shown").textContent);
+        document.querySelector(".row.scenario:not([hidden]) a.chip").click();
+        await wait();
+        seen.push(location.hash, at("detail").hidden, at("overview").hidden);
+        history.back();
+        await wait();
+        seen.push(location.hash, at("detail").hidden, at("overview").hidden);
+        at("clear").click();
+        seen.push(at("shown").textContent);
+        document.querySelector("#list a").click();
+        await wait();
+        const links = document.querySelectorAll(".pager a");
+        links[1].click();
+        await wait();
+        seen.push(decodeURIComponent(location.hash));
+        document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+        await wait();
+        seen.push(at("overview").hidden);
+        at("theme").click();
+        seen.push(document.documentElement.dataset.theme);
+        """,
+    )
+    done = dumped(page, "", tmp_path / "profile")
+    [seen] = done.attributes("data-seen")
+    assert json.loads(seen) == [
+        "#verdict=flaky",
+        "Showing 1 of 14 trials, in 1 of 14 scenarios.",
+        "#trial=a/is_flaky%5Bsize%3D10%5D%20%40%20eager&verdict=flaky",
+        False,
+        True,
+        "#verdict=flaky",
+        True,
+        False,
+        "Showing all 14 trials of 14 scenarios.",
+        "#trial=b/is_not_run[size=11] @ eager",
+        False,
+        "dark",
+    ]
+
+
+def drive(page: Path, script: str) -> None:
+    """Let a script of the test act on the page, whose policy would not let it."""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text("utf-8"))
+    acting = f"{script}; document.documentElement.dataset.seen = JSON.stringify(seen);"
+    page.write_text(f"{text}<script>(async () => {{{acting}}})();</script>", "utf-8")

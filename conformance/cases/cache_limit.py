@@ -185,6 +185,7 @@ def accumulated_limit(s: Subject) -> None:
     ref="torch.compile: recompile_limit",
     needs=("recompile_limit", "torch_compile"),
     axes={"limit": (2, 3)},
+    torch=">=2.12",
     expect={
         "limit=2": """
         call 1: compiles, equals eager
