@@ -1,7 +1,8 @@
 """The processes in which benchmark `isolation` runs trials in other ways than Touchstone's own.
 
-`python far.py here FOLDER` and `python far.py forkserver FOLDER` read jobs from stdin, one JSON line
-each, and answer each with a JSON line: the seconds that it took. What they print is in FOLDER/ROLE.log.
+`python far.py here FOLDER` and `python far.py forkserver FOLDER` read jobs from stdin, one JSON
+line each, and answer each with a JSON line: the seconds that it took. What they print is in
+FOLDER/ROLE.log.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def here(folder: Path) -> Run:
 
 
 def tidy() -> None:
-    """Stop the observers of ended trials: a shared process keeps them, and they slow down the next."""
+    """Stop the observers of ended trials, which would slow down those that follow here."""
     for logger in map(logging.getLogger, ("torch", "torch.__trace")):
         for handler in list(logger.handlers):
             if type(handler).__module__.startswith("harness."):

@@ -9,10 +9,13 @@ import importlib
 import json
 import os
 import time
-from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 #: The variable that says where the seconds of the tests go, as a JSON list.
 SECONDS = "BENCHMARK_SECONDS"
@@ -20,8 +23,8 @@ _seconds: list[float] = []
 
 
 def pytest_configure() -> None:
-    """Let reports come back from the children: pytest-forked 1.7 cannot marshal those of pytest 9.2."""
-    pytest_forked = importlib.import_module("pytest_forked")
+    """Let reports come back: pytest-forked 1.7 cannot marshal those of pytest 9.2."""
+    pytest_forked: Any = importlib.import_module("pytest_forked")
     pytest_forked.serialize_report = pytest.TestReport._to_json  # noqa: SLF001 - what xdist uses
 
 

@@ -1,22 +1,23 @@
 """What isolation costs: the same trials, on the implementation `eager`, in six ways.
 
-Method. Up to twelve scenarios spread evenly over the catalog, each in its first variant, are run one
-after the other by every way in turn, a number of rounds; the first round, in which the long-lived processes
-are still warming up, does not count. A figure is the median over scenarios of the median over rounds. Every
-way runs the same `harness.child.run` with the same observation, has the environment variables of
-`harness.isolate.environ`, and takes the time on the near side of its process boundary, from the request to
-the process's end: what was written to the answer is read inside the time, or not at all where that
-favours the rival.
+Method. Up to twelve scenarios spread evenly over the catalog, each in its first variant, are run
+one after the other by every way in turn, a number of rounds; one round before these, in which the
+long-lived processes warm up, does not count. A figure is the median over scenarios of the median
+over rounds. Every way runs the same `harness.child.run` with the same observation, has the
+environment variables of `harness.isolate.environ`, and is timed on the near side of its process
+boundary, from the request to the end of the process. What a trial answered is read inside that
+time, except under pytest --forked, which this favours. No time counts unless the trial came to
+its end.
 
-    none        harness.isolate.Here in one warm process of its own: nothing is isolated, and every cache
-                that a trial fills stays warm for its next round
-    fork        harness.isolate.Fork, zygote up and warm
+    none        harness.isolate.Here in one warm process of its own: nothing is isolated, and what
+                a trial leaves in torch's and Python's caches speeds up its next round
+    fork        harness.isolate.Fork, with the zygote up and warm
     fork, cold  the same with a zygote that has imported torch but compiled nothing
     spawn       harness.isolate.Spawn
-    forked      `pytest --forked` with torch and torch._dynamo imported by the test module; a plugin takes the
-                time around each test, without pytest's start and the import
-    forkserver  a multiprocessing Process for each trial, from a fork server that has torch, torch._dynamo
-                and our far side preloaded
+    forked      `pytest --forked`, torch and torch._dynamo imported by the test module; a plugin
+                takes the time around each test, without pytest's start and the import
+    forkserver  a multiprocessing Process for each trial, from a fork server that has preloaded
+                torch, torch._dynamo and our far side
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import measure
 from far import EAGER, require_end
 from forked import SECONDS
-from measure import Target, median
+from measure import Target
 
 from conformance.session import open_folder
 from harness import catalog
@@ -69,7 +71,7 @@ Round = Callable[[], list[float]]
 
 
 def jobs(folder: Path) -> list[Job]:
-    """First variants of scenarios spread over the catalog, among those that hold for every torch."""
+    """First variants of scenarios spread over the catalog, of those that hold for every torch."""
     entries = [entry for entry in catalog.read() if not entry.torch]
     count = min(SCENARIOS, len(entries))
     return [
@@ -108,7 +110,7 @@ def served(role: str, folder: Path, todo: Sequence[Job]) -> Iterator[Round]:
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
-        env=environ(EAGER),
+        env=environ(EAGER, folder),
     ) as server:
 
         def ask(job: Job) -> float:
@@ -140,7 +142,7 @@ def forked(todo: Sequence[Job]) -> list[float]:
                 *("-p", "forked", "-p", "no:cacheprovider", f"--rootdir={name}", name),
             ],
             cwd=name,
-            env={**environ(EAGER), "PYTHONPATH": str(FAR.parent), SECONDS: str(report)},
+            env={**environ(EAGER, folder), "PYTHONPATH": str(FAR.parent), SECONDS: str(report)},
             stdout=subprocess.DEVNULL,
             timeout=measure.PATIENCE,
             check=True,
@@ -161,18 +163,16 @@ def rounds(todo: Sequence[Job], folder: Path, times: int) -> dict[str, list[floa
         }
         for fork in forks.values():
             stack.callback(fork.close)
-        found = measure.interleave(
-            {
-                "none": stack.enter_context(served("here", folder, todo)),
-                **{name: partial(isolated, fork, todo) for name, fork in forks.items()},
-                "spawn": partial(isolated, Spawn(folder), todo),
-                "forked": partial(forked, todo),
-                "forkserver": stack.enter_context(served("forkserver", folder, todo)),
-            },
-            times + 1,
-        )
+        ways: dict[str, Round] = {
+            "none": stack.enter_context(served("here", folder, todo)),
+            **{name: partial(isolated, fork, todo) for name, fork in forks.items()},
+            "spawn": partial(isolated, Spawn(folder), todo),
+            "forked": partial(forked, todo),
+            "forkserver": stack.enter_context(served("forkserver", folder, todo)),
+        }
+        found = measure.interleave(ways, times + 1)
     return {
-        name: [median(times_of_job) for times_of_job in zip(*lists[1:], strict=True)]
+        name: [median(seconds) for seconds in zip(*lists[1:], strict=True)]
         for name, lists in found.items()
     }
 
@@ -187,18 +187,18 @@ def main() -> None:
     finally:
         shutil.rmtree(folder)
     typical = {name: median(each) for name, each in found.items()}
-    print(f"{len(todo)} scenarios, {times} rounds: milliseconds of a trial")
-    measure.finish(
+    print(f"{len(todo)} scenarios, {times} rounds; milliseconds of a trial\n")
+    measure.show(
         ["way", "median", "least", "most", "x none", "x fork"],
-        [
-            (
-                name,
-                *(1000 * s for s in (typical[name], min(each), max(each))),
-                typical[name] / typical["none"],
-                typical[name] / typical["fork"],
+        {
+            name: (
+                *(1000 * figure for figure in (typical[name], min(each), max(each))),
+                *(typical[name] / typical[other] for other in ("none", "fork")),
             )
             for name, each in found.items()
-        ],
+        },
+    )
+    measure.finish(
         Target("fork / none", typical["fork"] / typical["none"], most=2.5),
         Target("spawn / fork", typical["spawn"] / typical["fork"], least=15),
         Target("pytest --forked / fork", typical["forked"] / typical["fork"], least=1),

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import importlib.metadata
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tabulate import tabulate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 #: A benchmark that hangs is a finding, not a reason to wait.
@@ -71,8 +72,12 @@ def interleave(ways: Mapping[str, Callable[[], T]], times: int) -> dict[str, lis
     return found
 
 
-def median(values: Iterable[float]) -> float:
-    return statistics.median(values)
+def whole_run(workers: int, report: str) -> list[str]:
+    """The command that runs every trial of `eager`; 1 is a good end: a trial may not conform."""
+    return [
+        *(sys.executable, "-m", "pytest", "-q", "-n", str(workers), "conformance/"),
+        *("--implementation", "eager", "--report", report),
+    ]
 
 
 def seconds(command: Sequence[str], *, good: Sequence[int] = (0,)) -> float:
@@ -93,16 +98,21 @@ def seconds(command: Sequence[str], *, good: Sequence[int] = (0,)) -> float:
     return taken
 
 
-def finish(headers: Sequence[str], rows: Iterable[Sequence[object]], *targets: Target) -> None:
-    """Print the table and the targets and end the process: with status 1 if a target was missed."""
-    print(machine())
-    print(tabulate(rows, headers, floatfmt=".3g"))
-    print(*targets, sep="\n")
+def show(headers: Sequence[str], rows: Mapping[str, Sequence[float]]) -> None:
+    """Print a table whose rows have names."""
+    print(
+        tabulate([(name, *row) for name, row in rows.items()], headers, floatfmt=".3g"), end="\n\n"
+    )
+
+
+def finish(*targets: Target) -> None:
+    """Print the targets and end the process: with status 1 if one was missed."""
+    print(machine(), *targets, sep="\n")
     sys.exit(not all(target.met for target in targets))
 
 
 def machine() -> str:
     """The day and what the figures were taken on."""
-    today = datetime.datetime.now().astimezone().date()
+    today = dt.datetime.now().astimezone().date()
     torch = importlib.metadata.version("torch")
     return f"{today}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch}"

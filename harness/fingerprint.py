@@ -23,6 +23,7 @@ def take() -> dict[str, Any]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "interpreter": sys.executable,
+        "pid": os.getpid(),
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),

@@ -217,7 +217,7 @@ class Fork:
             timed_out = False
             status: int | None = None
             try:
-                with self._warm_line(implementation) as line:
+                with self._warm_line(implementation, job.time_limit) as line:
                     line.send(order)
                     line.receive(PATIENCE)
                     started = time.monotonic()
@@ -267,20 +267,20 @@ class Fork:
             process.returncode = 0  # it is not ours to wait for: the guardian's end ends it
         self._started.clear()
 
-    def _warm_line(self, implementation: Implementation) -> _Line:
-        """A line to the zygote that is warm for the implementation, or to the base where there is none."""
+    def _warm_line(self, implementation: Implementation, seconds: float) -> _Line:
+        """A line to the zygote that is warm for the implementation, or to the base where there is none.
+
+        Warming up runs the implementation's code: it may fail, and it may take no longer than a trial.
+        """
         line = _Line(self._connect(implementation))
         if not self._warm or implementation.backend == "eager":
             return line
-        line.send({"branch": profile(implementation)})
-        branch = line.receive(PATIENCE)["socket"]
-        if not branch:
-            return line
         try:
-            warm = _Line(_dial(Path(branch)))
-            warm.send({"ping": True})
-            warm.receive(PATIENCE)
-        except (OSError, ZygoteError):
+            warm = _dial_branch(line, profile(implementation), seconds)
+        except BaseException:
+            line.close()
+            raise
+        if warm is None:
             return line
         line.close()
         return warm
@@ -381,6 +381,25 @@ class _Line:
             self._buffer += received
         line, _, self._buffer = self._buffer.partition(b"\n")
         return dict(json.loads(line))
+
+
+def _dial_branch(line: _Line, asked: Mapping[str, Any], seconds: float) -> _Line | None:
+    line.send({"branch": asked})
+    path = line.receive(PATIENCE)["socket"]
+    try:
+        warm = _Line(_dial(Path(path))) if path else None
+    except OSError:
+        return None
+    if warm is None:
+        return None
+    try:
+        warm.send({"ping": True})
+        warm.receive(seconds)
+    except (ZygoteError, TimeoutError):
+        warm.close()
+        line.send({"prune": asked})
+        return None
+    return warm
 
 
 def _dial(path: Path) -> socket.socket:

@@ -63,9 +63,9 @@ class Terms:
 
 def judge(terms: Terms, attempts: Sequence[Exit]) -> Judgement:
     """The judgement on one trial, from identical attempts at it; none at all is `not_run`."""
-    if terms.applies:
-        return Judgement(Verdict.UNSUPPORTED, terms.applies)
     promised = promises(terms)
+    if terms.applies:
+        return Judgement(Verdict.UNSUPPORTED, terms.applies, promised=promised)
     if not attempts:
         return Judgement(Verdict.NOT_RUN, "planned, but there is no result", promised=promised)
     judgements = [replace(_judge_one(terms, attempt), promised=promised) for attempt in attempts]
@@ -112,7 +112,6 @@ def _apply_needs(terms: Terms, judgement: Judgement) -> Judgement:
         verdict=Verdict.UNSUPPORTED,
         reason=f"needs {needs}, which is not claimed; run all the same, it {_past(judgement)}",
         kept=(),
-        promised=(),
     )
 
 
@@ -194,11 +193,11 @@ def _judge_error(
     calls = sum(isinstance(event, Call) for event in story)
     where = f"in call {calls}" if _told_exception(story) else f"after call {calls}"
     where = where if calls else "before the first call"
-    first = failure.message.strip().splitlines()[:1] or [""]
+    message = " ".join(failure.message.split())[:300]
     phase = failure.phase or "run"
     return Judgement(
         Verdict.ERROR,
-        f"raised {failure.type} ({phase}) {where}: {first[0][:200]}",
+        f"raised {failure.type} ({phase}) {where}: {message}",
         Tier.MUST,
         phase,
         differences,

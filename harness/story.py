@@ -161,7 +161,7 @@ def _line(event: Event, last: int | None = None) -> str:
             tier = "" if event.tier is Tier.MUST else f" ({event.tier})"
             if "\n" in event.text:
                 return f"{event.name}{tier} =\n" + "\n".join(
-                    f"    {line}".rstrip() for line in event.text.splitlines()
+                    f"    {line}".rstrip() for line in event.text.split("\n")
                 )
             return f"{event.name}{tier} = {event.text}"
         case Step():
@@ -221,7 +221,7 @@ def _filled(event: Event, block: list[str]) -> Event:
 
 
 def _dedent(text: str) -> list[str]:
-    rows = text.strip("\n").rstrip().splitlines()
+    rows = text.strip("\n").rstrip().split("\n")
     margin = min((len(row) - len(row.lstrip()) for row in rows if row.strip()), default=0)
     return [row[margin:] for row in rows]
 

@@ -8,6 +8,7 @@ A client sends JSON lines and gets JSON lines:
     {"hello": true}                          -> {"hello": {fingerprint}}
     {"ping": true}                           -> {"pong": true}
     {"branch": {implementation}}             -> {"socket": path} | {"socket": "", "why": sentence}
+    {"prune": {implementation}}              -> ends that branch, for good
     {"job": {...}, "answer": ..., "output":} -> {"pid": n}, and at its end {"status": n, "leftovers": 0 | 1}
     {"kill": true}                           -> ends the client's job, as losing the client does
     {"quit": true}                           -> ends the zygote
@@ -124,6 +125,8 @@ class Zygote:
             _send(client, {"pong": True})
         elif "branch" in message:
             _send(client, self._branch(message["branch"]))
+        elif "prune" in message:
+            self._prune(json.dumps(message["prune"], sort_keys=True))
         elif "quit" in message:
             self._serving = False
 
@@ -170,7 +173,7 @@ class Zygote:
         if key in self._cold:
             return {"socket": "", "why": self._cold[key]}
         if key not in self._branches:
-            path = f"{self.path}.{len(self._branches) + len(self._cold)}"
+            path = f"{self.path}.{os.getpid()}.{len(self._branches) + len(self._cold)}"
             listener = listen(path)
             assert_single_threaded()
             pid = os.fork()
@@ -179,6 +182,10 @@ class Zygote:
             listener.close()
             self._branches[key] = pid, path
         return {"socket": self._branches[key][1]}
+
+    def _prune(self, key: str) -> None:
+        if key in self._branches:
+            _end(self._branches[key][0])
 
     def _become_branch(self, listener: socket.socket, path: str, profile: Implementation) -> None:
         """Turn this fresh child into a warm zygote; never returns."""
@@ -284,6 +291,7 @@ def assert_single_threaded() -> None:
 
 def listen(path: str) -> socket.socket:
     """A listening Unix socket at a path; clients may connect before anybody accepts."""
+    Path(path).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen(128)

@@ -1,0 +1,111 @@
+"""Backends that misbehave as processes, for the tests of isolation; loaded by far-side processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch.fx import GraphModule
+
+Compiled = Callable[..., Any]
+
+
+def segfault(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return module.forward
+
+
+def segfault_later(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    calls = iter(range(10))
+
+    def run(*args: Any) -> Any:
+        if next(calls) == 1:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return module(*args)
+
+    return run
+
+
+def abort(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    os.abort()
+
+
+def leave(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    os._exit(0)
+
+
+def leave_with_status(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    os._exit(7)
+
+
+def hang(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    while True:
+        time.sleep(1)
+
+
+def daemon(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Leaves a grandchild behind that holds standard output."""
+    if os.fork() == 0:
+        time.sleep(600)
+    return lambda *args: module(*args)
+
+
+def garbage(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Writes into whatever file is named like the answer."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        if descriptor.exists() and descriptor.resolve().suffix == ".answer":
+            os.write(int(descriptor.name), b"\xff\xfe not json\n")
+    return lambda *args: module(*args)
+
+
+def kill_zygote(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+    return module.forward
+
+
+def flood(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    for _ in range(3000):
+        sys.stdout.write("x" * 1000 + "\n")
+    print("the last line")  # noqa: T201 - the fault is to print
+    return lambda *args: module(*args)
+
+
+def silent(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Claims to compile and gives back what it got."""
+    return module.forward
+
+
+def wrong(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    return lambda *args: tuple(each + 1 for each in module(*args))
+
+
+def refuses(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    raise NotImplementedError("this backend compiles nothing")
+
+
+def unreadable(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    class Unreadable(RuntimeError):
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    def run(*args: Any) -> Any:
+        raise Unreadable
+
+    return run
+
+
+def threaded(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Compiles like eager and starts a thread, as backends with a pool of workers do."""
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    return lambda *args: module(*args)
+
+
+def honest(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    return lambda *args: module(*args)

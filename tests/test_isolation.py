@@ -1,0 +1,231 @@
+"""Trials as processes: whatever an implementation does to its own, the right verdict comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Try, fault, first_variants
+
+from conformance.session import Session, Settings
+from harness.isolate import Fork, IsolationError, environ
+from harness.model import Implementation, Verdict
+from harness.needs import NEEDS
+from harness.story import render
+
+EAGER = Implementation("eager", backend="eager", interprets=True, claims=tuple(NEEDS))
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+def test_an_honest_backend_passes(attempt: Try, mode: str) -> None:
+    result = attempt(fault("honest"), mode=mode)
+    assert result.judgement.verdict is Verdict.PASS, result
+    assert render(result.exit.observation.story) == result.expected
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+def test_a_segfault_is_a_crash_with_its_signal_and_its_trace(attempt: Try, mode: str) -> None:
+    result = attempt(fault("segfault"), mode=mode)
+    assert result.judgement.verdict is Verdict.CRASH
+    assert "SIGSEGV" in result.judgement.reason
+    assert result.exit.status == -signal.SIGSEGV
+    assert "Fatal Python error: Segmentation fault" in result.exit.output
+
+
+def test_what_was_told_before_a_crash_is_kept(attempt: Try) -> None:
+    result = attempt(fault("segfault_later"), "recompiles/call_method_is_rebound")
+    assert result.judgement.verdict is Verdict.CRASH
+    told = render(result.exit.observation.story)
+    assert told == "change: the class's call method adds 1\ncall 1: compiles, 1 op, equals eager\n"
+    assert len(result.exit.observation.evidence) == 2
+
+
+def test_an_abort_is_a_crash(attempt: Try) -> None:
+    result = attempt(fault("abort"))
+    assert result.judgement.verdict is Verdict.CRASH
+    assert "SIGABRT" in result.judgement.reason
+
+
+def test_leaving_with_status_zero_is_a_crash_and_not_a_pass(attempt: Try) -> None:
+    result = attempt(fault("leave"))
+    assert result.judgement.verdict is Verdict.CRASH
+    assert "status 0 before the story" in result.judgement.reason
+
+
+def test_leaving_with_another_status_is_a_crash_that_names_it(attempt: Try) -> None:
+    result = attempt(fault("leave_with_status"))
+    assert result.judgement.verdict is Verdict.CRASH
+    assert "status 7" in result.judgement.reason
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+def test_a_sleep_beyond_the_limit_is_a_timeout_that_explains_itself(
+    attempt: Try, mode: str
+) -> None:
+    limit = 3.0 if mode == "fork" else 12.0
+    started = time.monotonic()
+    result = attempt(fault("hang"), mode=mode, time_limit=limit)
+    assert result.judgement.verdict is Verdict.TIMEOUT
+    assert "Timeout" in result.exit.output
+    assert "in hang" in result.exit.output
+    assert time.monotonic() - started < limit + 15
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+def test_a_grandchild_that_holds_the_output_is_ended_and_costs_no_verdict(
+    attempt: Try, mode: str
+) -> None:
+    started = time.monotonic()
+    result = attempt(fault("daemon"), mode=mode)
+    assert result.judgement.verdict is Verdict.PASS, result
+    assert result.exit.leftovers == 1
+    assert time.monotonic() - started < 30
+
+
+def test_an_answer_that_is_not_ours_is_a_bug_of_ours(attempt: Try) -> None:
+    result = attempt(fault("garbage"))
+    assert result.judgement.verdict is Verdict.BUG
+    assert "is not ours" in result.judgement.reason
+
+
+def test_a_zygote_killed_in_mid_trial_is_a_bug_and_the_next_trial_gets_a_new_one(
+    attempt: Try,
+) -> None:
+    killed = attempt(fault("kill_zygote"), time_limit=30.0)
+    assert killed.judgement.verdict is Verdict.BUG
+    assert "the zygote of 'kill_zygote' ended" in killed.judgement.reason
+    assert attempt(fault("honest")).judgement.verdict is Verdict.PASS
+
+
+def test_a_flood_of_output_keeps_its_end(attempt: Try) -> None:
+    result = attempt(fault("flood"))
+    assert result.judgement.verdict is Verdict.PASS, result
+    assert len(result.exit.output) < 20_000
+    assert result.exit.output.rstrip().endswith("the last line")
+
+
+def test_giving_back_the_captured_graph_is_falling_back(attempt: Try) -> None:
+    result = attempt(fault("silent"))
+    assert result.judgement.verdict is Verdict.FELL_BACK
+    assert "the captured graph" in result.judgement.reason
+
+
+def test_wrong_values_fail_a_must_promise_and_name_the_property(attempt: Try) -> None:
+    result = attempt(fault("wrong"))
+    assert result.judgement.verdict is Verdict.FAIL
+    assert result.judgement.tier == "must"
+    assert "value of result" in result.judgement.reason
+
+
+def test_a_backend_that_refuses_is_an_error_while_compiling(attempt: Try) -> None:
+    result = attempt(fault("refuses"))
+    assert result.judgement.verdict is Verdict.ERROR
+    assert result.judgement.phase == "compile"
+    assert "compiles nothing" in result.judgement.reason
+
+
+def test_an_exception_without_a_text_is_still_an_error(attempt: Try) -> None:
+    result = attempt(fault("unreadable"))
+    assert result.judgement.verdict is Verdict.ERROR
+    assert "cannot be read" in result.judgement.reason
+
+
+def test_a_backend_that_starts_threads_is_not_warmed_and_passes(attempt: Try) -> None:
+    assert attempt(fault("threaded")).judgement.verdict is Verdict.PASS
+
+
+def test_trials_may_run_in_this_process(attempt: Try, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "from conftest import *\n"
+        "folder = open_folder()\n"
+        "session = Session(Settings(folder, os.getpid(), 'none', 60.0), [EAGER])\n"
+        "for entry, variant in first_variants()[:3]:\n"
+        "    print(session.run(entry, variant, 'eager').judgement.verdict)\n"
+        "session.close()\n"
+    ).replace("EAGER", "Implementation('eager', backend='eager', interprets=True, claims=tuple(NEEDS))")
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert ran.stdout.split() == ["pass"] * 3
+
+
+def test_a_zygote_without_warming_up_tells_the_same_stories(folder: Path, fork: Fork) -> None:
+    (folder / "cold").mkdir()
+    cold = Fork(folder / "cold", os.getpid(), warm=False)
+    session = Session(Settings(folder, os.getpid(), "fork", 60.0), [EAGER])
+    try:
+        for entry, variant in first_variants():
+            session.isolation = fork
+            warm = session.run(entry, variant, "eager")
+            session.isolation = cold
+            assert warm.judgement.verdict is Verdict.PASS, warm.judgement
+            assert (
+                warm.exit.observation.story
+                == session.run(entry, variant, "eager").exit.observation.story
+            )
+    finally:
+        cold.close()
+
+
+def test_the_zygote_ends_when_its_guardian_ends(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, pathlib\n"
+        "from harness.isolate import Fork\n"
+        "from harness.model import Implementation\n"
+        "fork = Fork(pathlib.Path(sys.argv[1]), os.getpid())\n"
+        "print(fork.hello(Implementation('eager', backend='eager'))['pid'], flush=True)\n"
+        "os._exit(0)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    zygote = int(ran.stdout)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and Path(f"/proc/{zygote}").exists():
+        time.sleep(0.1)
+    assert not Path(f"/proc/{zygote}").exists()
+
+
+def test_variables_that_would_change_the_judgement_do_not_reach_the_far_side(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_COMPILE_JOB_ID", "mine")
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    seen = environ(EAGER, tmp_path)
+    assert "TORCH_COMPILE_JOB_ID" not in seen
+    assert "TORCHDYNAMO_DISABLE" not in seen
+    assert seen["OMP_NUM_THREADS"] == "1"
+
+
+def test_variables_of_the_profile_do(tmp_path: Path) -> None:
+    own = Implementation("own", environ={"TORCHDYNAMO_VERBOSE": "1"})
+    assert environ(own, tmp_path)["TORCHDYNAMO_VERBOSE"] == "1"
+
+
+def test_an_interpreter_that_does_not_exist_is_named(fork: Fork) -> None:
+    with pytest.raises(IsolationError, match=r"'/nope/python', which does not exist.*correct `python`"):
+        fork.start(Implementation("x", python="/nope/python"))
+
+
+def test_an_interpreter_without_torch_is_told_from_a_broken_one(fork: Fork, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True, timeout=60
+    )
+    bare = Implementation("bare", python=str(tmp_path / "bare/bin/python"))
+    with pytest.raises(IsolationError, match="which has no torch; install torch"):
+        fork.hello(bare)
+    broken = Implementation("broken", python="/bin/true")
+    with pytest.raises(IsolationError, match="cannot start"):
+        fork.hello(broken)
