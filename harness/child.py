@@ -21,6 +21,7 @@ import os
 import platform
 import random
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -141,10 +142,11 @@ def run(job: Job, write: Write) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run one job in this fresh interpreter: `child JOB ANSWER`, both files."""
+    """Run one job in this fresh interpreter: `child JOB ANSWER DEADLINE`, two files and a Unix time."""
     job = Job(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     faulthandler.enable()
-    faulthandler.dump_traceback_later(job.time_limit * 0.9, exit=False)
+    left = float(arguments[2]) - time.time() - 0.1 * job.time_limit
+    faulthandler.dump_traceback_later(max(0.1, left), exit=False)
     prepare()
     run(job, answer_to(Path(arguments[1])))
     sys.stdout.flush()

@@ -115,7 +115,10 @@ class Spawn:
             started = time.monotonic()
             with output.open("wb") as sink:
                 process = subprocess.Popen(  # noqa: S603 - the interpreter that the profile names
-                    [interpreter(implementation), "-P", str(BOOT), "child", str(order), str(answer)],
+                    [
+                        *(interpreter(implementation), "-P", str(BOOT), "child"),
+                        *(str(order), str(answer), str(time.time() + job.time_limit)),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=subprocess.STDOUT,
@@ -217,7 +220,7 @@ class Fork:
             timed_out = False
             status: int | None = None
             try:
-                with self._warm_line(implementation, job.time_limit) as line:
+                with self._line(job, implementation) as line:
                     line.send(order)
                     line.receive(PATIENCE)
                     started = time.monotonic()
@@ -267,16 +270,16 @@ class Fork:
             process.returncode = 0  # it is not ours to wait for: the guardian's end ends it
         self._started.clear()
 
-    def _warm_line(self, implementation: Implementation, seconds: float) -> _Line:
+    def _line(self, job: Job, implementation: Implementation) -> _Line:
         """A line to the zygote that is warm for the implementation, or to the base where there is none.
 
         Warming up runs the implementation's code: it may fail, and it may take no longer than a trial.
         """
         line = _Line(self._connect(implementation))
-        if not self._warm or implementation.backend == "eager":
+        if not self._warm or not job.name or implementation.backend == "eager":
             return line
         try:
-            warm = _dial_branch(line, profile(implementation), seconds)
+            warm = _dial_branch(line, profile(implementation), job.time_limit)
         except BaseException:
             line.close()
             raise

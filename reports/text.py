@@ -6,12 +6,13 @@ Knows plain text through tabulate. Must not count or judge.
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 
 from tabulate import tabulate
 
 from harness.catalog import Entry, variants
-from harness.model import Result
+from harness.model import Result, Verdict
 from harness.plan import rerun
 from harness.record import Record
 from harness.story import lines, parse, render
@@ -22,7 +23,14 @@ SHOWN = 40
 
 def summary(record: Record) -> str:
     """The table, the trials that do not conform with reason and command, and one closing line."""
-    parts = [matrix(record), "", closing(record)]
+    parts = [matrix(record), ""]
+    unsupported = Counter(
+        (r.trial.implementation, r.judgement.reason)
+        for r in table.results(record)
+        if r.judgement.verdict is Verdict.UNSUPPORTED
+    )
+    for (name, reason), number in unsupported.items():
+        parts.append(f"unsupported by {name}, {number} trials: {reason}")
     found = table.deviations(record)
     if found:
         arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
@@ -32,8 +40,8 @@ def summary(record: Record) -> str:
             for r in found[:SHOWN]
         ]
         more = [f"... and {len(found) - SHOWN} more: see the report"] if len(found) > SHOWN else []
-        parts = [matrix(record), "", "not conforming:", *shown, *more, "", closing(record)]
-    return "\n".join(parts)
+        parts += ["not conforming:", *shown, *more]
+    return "\n".join([*parts, *([""] if len(parts) > 2 else []), closing(record)])
 
 
 def matrix(record: Record) -> str:

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness import catalog, known, plan
+from harness.implementations import find, shipped
+from harness.known import KnownError
+from harness.model import Known, Trial
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSIONS = {"torch": "2.13.0+cpu", "python": "3.12.1"}
+TODAY = date(2026, 11, 21)
+TRIAL = Trial("family/claim", "size=1,mode=None", "mine")
+ENTRY = """
+[[known]]
+scenario = "family/claim"
+implementation = "mine"
+signature = "call 2 compiles"
+reason = "guards are too narrow"
+"""
+
+
+def entry(scenario: str = "family/claim", **more: Any) -> Known:  # noqa: ANN401 - a field of any type
+    return Known(**{"implementation": "mine", "signature": "x", "reason": "y", **more}, scenario=scenario)
+
+
+def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(KnownError) as caught:
+        known.read(written(folder, text))
+    assert str(folder / "mine.toml") in str(caught.value)
+    return str(caught.value)
+
+
+# reading
+
+
+def test_an_entry_is_read_with_its_fields(tmp_path: Path) -> None:
+    more = 'link = "a page"\nwhen = "torch<2.14"\nexpires = "2027-01-31"\nflaky = true\n'
+    (found,) = known.read(written(tmp_path, ENTRY + more))
+    assert found == Known(
+        "family/claim",
+        "mine",
+        "call 2 compiles",
+        "guards are too narrow",
+        "a page",
+        "torch<2.14",
+        "2027-01-31",
+        flaky=True,
+    )
+
+
+def test_what_an_entry_leaves_out_is_empty(tmp_path: Path) -> None:
+    (found,) = known.read(written(tmp_path, ENTRY))
+    assert (found.link, found.when, found.expires, found.flaky) == ("", "", "", False)
+
+
+def test_entries_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
+    written(tmp_path, ENTRY.replace("claim", "c"), "b.toml")
+    written(tmp_path, ENTRY.replace("claim", "a") + ENTRY.replace("claim", "b"), "a.toml")
+    written(tmp_path, "no TOML", "a.txt")
+    found = [each.scenario for each in known.read(tmp_path)]
+    assert found == ["family/a", "family/b", "family/c"]
+
+
+def test_a_folder_without_files_has_no_entries(tmp_path: Path) -> None:
+    assert known.read(tmp_path) == ()
+    assert known.read(tmp_path / "nowhere") == ()
+
+
+def test_the_shipped_entries_can_be_read_and_speak_of_the_catalog() -> None:
+    trials = plan.trials(catalog.read(), [find(name) for name in shipped()])
+    reasons = [reason for _, reason in known.stale(known.read(), trials, TODAY)]
+    assert not any("matches no trial" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("field", ["scenario", "implementation", "signature", "reason"])
+def test_an_entry_without_a_required_field_is_refused_by_number(tmp_path: Path, field: str) -> None:
+    broken = "\n".join(row for row in ENTRY.splitlines() if not row.startswith(field))
+    said = refused(tmp_path, ENTRY + broken)
+    assert f"entry 2 lacks ['{field}'] and has unknown nothing" in said
+    assert "an entry has scenario, implementation, signature, reason" in said
+
+
+def test_an_empty_required_field_is_missing(tmp_path: Path) -> None:
+    said = refused(tmp_path, ENTRY.replace("guards are too narrow", ""))
+    assert "entry 1 lacks ['reason']" in said
+
+
+def test_an_entry_with_a_strange_field_is_refused_by_number(tmp_path: Path) -> None:
+    said = refused(tmp_path, ENTRY + 'because = "x"\n')
+    assert "entry 1 lacks nothing and has unknown ['because']" in said
+
+
+def test_a_file_that_is_no_toml_is_refused_by_name(tmp_path: Path) -> None:
+    assert "is no TOML" in refused(tmp_path, "[[known")
+
+
+def test_a_condition_that_cannot_be_read_is_refused_by_entry(tmp_path: Path) -> None:
+    said = refused(tmp_path, ENTRY + ENTRY + 'when = "torch is old"\n')
+    assert "entry 2 cannot be read: 'torch is old' is no condition" in said
+
+
+def test_a_date_that_is_none_is_refused_by_entry(tmp_path: Path) -> None:
+    assert "entry 1 cannot be read" in refused(tmp_path, ENTRY + 'expires = "next year"\n')
+
+
+@pytest.mark.parametrize(
+    "line", ["expires = 2027-01-31", "when = 2", 'flaky = "no"', "link = 5"]
+)
+def test_a_field_of_the_wrong_type_is_refused_by_entry(tmp_path: Path, line: str) -> None:
+    assert "entry 1" in refused(tmp_path, f"{ENTRY}{line}\n")
+
+
+def test_a_single_table_in_place_of_a_list_is_refused(tmp_path: Path) -> None:
+    assert "[[known]]" in refused(tmp_path, ENTRY.replace("[[known]]", "[known]"))
+
+
+def test_another_table_than_known_is_refused(tmp_path: Path) -> None:
+    assert "knwon" in refused(tmp_path, ENTRY.replace("[[known]]", "[[knwon]]"))
+
+
+# finding
+
+
+@pytest.mark.parametrize(
+    ("pattern", "speaks"),
+    [
+        ("family/claim[size=1,mode=None]", True),
+        ("family/claim[size=1,*]", True),
+        ("family/claim*", True),
+        ("family/*", True),
+        ("*", True),
+        ("family/claim[size=?,mode=None]", True),
+        ("family/claim", False),
+        ("family/claim[size=2,*]", False),
+        ("family/claim[!x]*", False),
+        ("family/clai[m]*", False),
+        ("FAMILY/*", False),
+        ("amily/*", False),
+    ],
+)
+def test_a_pattern_is_a_glob_with_brackets_literal(pattern: str, *, speaks: bool) -> None:
+    assert (known.find([entry(pattern)], TRIAL, VERSIONS) is not None) is speaks
+
+
+@pytest.mark.parametrize(("pattern", "speaks"), [("mine", True), ("m*", True), ("other", False)])
+def test_an_entry_speaks_of_its_implementations(pattern: str, *, speaks: bool) -> None:
+    found = known.find([entry("*", implementation=pattern)], TRIAL, VERSIONS)
+    assert (found is not None) is speaks
+
+
+@pytest.mark.parametrize(
+    ("when", "speaks"),
+    [("", True), ("torch<2.14", True), ("torch<2.13", False), ("python>=3.12, torch>=2.13", True)],
+)
+def test_an_entry_speaks_of_its_versions(when: str, *, speaks: bool) -> None:
+    assert (known.find([entry("*", when=when)], TRIAL, VERSIONS) is not None) is speaks
+
+
+def test_the_first_entry_that_speaks_is_found() -> None:
+    entries = [entry("other/*"), entry("*", when="torch<2"), entry("*", reason="a"), entry("*")]
+    assert known.find(entries, TRIAL, VERSIONS) is entries[2]
+
+
+def test_no_entry_is_found_where_none_speaks() -> None:
+    assert known.find([], TRIAL, VERSIONS) is None
+
+
+# stale
+
+
+def test_an_entry_that_matches_no_trial_is_stale() -> None:
+    ((found, reason),) = known.stale([entry("family/gone*")], [TRIAL], TODAY)
+    assert found.scenario == "family/gone*"
+    assert reason == "matches no trial; correct its pattern or delete it"
+
+
+def test_an_entry_about_an_implementation_that_does_not_run_is_not_stale() -> None:
+    assert known.stale([entry("family/gone", implementation="other")], [TRIAL], TODAY) == []
+
+
+def test_an_entry_about_other_versions_is_not_stale() -> None:
+    assert known.stale([entry("family/*", when="torch<2")], [TRIAL], TODAY) == []
+
+
+@pytest.mark.parametrize(
+    ("expires", "expired"),
+    [("2026-11-20", True), ("2026-11-21", True), ("2026-11-22", False), ("", False)],
+)
+def test_an_entry_expires_on_its_day(expires: str, *, expired: bool) -> None:
+    found = known.stale([entry("family/*", expires=expires)], [TRIAL], TODAY)
+    assert [reason for _, reason in found] == (
+        [f"expired on {expires}; look at it again"] if expired else []
+    )
