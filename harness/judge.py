@@ -265,13 +265,20 @@ def _differences(terms: Terms, told: Story) -> Iterator[Difference]:
             continue
         before, after = _by_facet(left), _by_facet(right)
         for facet in USUAL:
-            if before.get(facet) == after.get(facet) or (facet == "compiles" and not after.get(facet)):
+            if before.get(facet) == after.get(facet) or _silent(facet, before, after):
                 continue
             better = facet == "compiles" and never_more and _compiled(right)
             tier = _tier(terms, left, facet)
             yield Difference(
                 position, facet, tier, before.get(facet, ""), after.get(facet, ""), better
             )
+
+
+def _silent(facet: str, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Whether a facet is not told at all: ops where nothing was compiled, compilations where none can be seen."""
+    if facet == "ops":
+        return not (before.get(facet) and after.get(facet))
+    return facet == "compiles" and not after.get(facet)
 
 
 def _comparable(left: Event, right: Event) -> bool:
@@ -344,9 +351,9 @@ def _sentence(expected: Story, told: Story, first: Difference, count: int) -> st
 
 
 def _signature(expected: Story, told: Story, worse: Sequence[Difference]) -> str:
-    """The deviation in words that do not depend on numbers that may vary: first facet of each event."""
+    """The deviation in words that do not depend on numbers that may vary: each event's most binding facet."""
     parts: dict[int, str] = {}
-    for each in worse:
+    for each in sorted(worse, key=lambda each: (each.event, TIERS.index(_binding(each.tier)))):
         event = (told if each.event < len(told) else expected)[each.event]
         where = f"call {event.number}" if isinstance(event, Call) else f"event {each.event + 1}"
         parts.setdefault(each.event, f"{where} {each.told or 'is missing'}")

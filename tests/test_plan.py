@@ -120,7 +120,7 @@ def test_a_star_selects_everything() -> None:
 
 def test_a_pattern_that_selects_nothing_is_told_what_looks_like_it() -> None:
     assert plan.near("family/sizes", [SIZED, PLAIN]).startswith("; did you mean family/sized")
-    assert plan.near("family/sizes[size=1]", [SIZED]) == "; did you mean family/sized?"
+    assert plan.near("family/sizes[size=1]", [SIZED]).startswith("; did you mean family/sized")
     assert plan.near("zzz", [SIZED, PLAIN]) == ""
 
 
