@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[_Parser],
     name: str,
     summary: str,
     examples: str,
@@ -111,7 +111,7 @@ def _add(
     return parser
 
 
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _add(
         commands,
         "run",
@@ -127,10 +127,18 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help=f"repeat for several; shipped are {', '.join(shipped())} (default: {', '.join(DEFAULTS)})",
     )
     parser.add_argument(
-        "-o", "--output", default="touchstone-report", metavar="DIR", help="default: touchstone-report"
+        "-o",
+        "--output",
+        default="touchstone-report",
+        metavar="DIR",
+        help="default: touchstone-report",
     )
     parser.add_argument(
-        "-n", "--workers", default="auto", metavar="N", help="processes, or 0 for none (default: auto)"
+        "-n",
+        "--workers",
+        default="auto",
+        metavar="N",
+        help="processes, or 0 for none (default: auto)",
     )
     parser.add_argument("--isolation", choices=MODES, default="fork", help="default: fork")
     parser.add_argument(
@@ -164,7 +172,7 @@ def _run(asked: argparse.Namespace) -> int:
     return int(pytest.main(arguments))
 
 
-def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _add(
         commands,
         "list",
@@ -207,7 +215,12 @@ def _list(asked: argparse.Namespace) -> int:
         for entry in chosen
     ]
     print(  # noqa: T201 - a command speaks
-        tabulate(rows, ["id", "variants", "tiers", "claim"], tablefmt="simple", maxcolwidths=[None, None, None, 70])
+        tabulate(
+            rows,
+            ["id", "variants", "tiers", "claim"],
+            tablefmt="simple",
+            maxcolwidths=[None, None, None, 70],
+        )
     )
     return OK
 
@@ -242,7 +255,7 @@ def listing(entry: Entry) -> dict[str, object]:
     }
 
 
-def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_show(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _add(
         commands,
         "show",
@@ -265,7 +278,7 @@ def _show(asked: argparse.Namespace) -> int:
     return OK
 
 
-def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_report(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _add(
         commands,
         "report",

@@ -21,9 +21,9 @@ from harness import catalog, known, plan
 from harness.catalog import Entry, Variant
 from harness.implementations import DEFAULTS, ProfileError, find
 from harness.isolate import IsolationError
+from harness.judge import fails
 from harness.known import KnownError
 from harness.lint import lint
-from harness.judge import fails
 from harness.model import Result, Verdict
 from harness.record import result_to_json
 from reports.text import explain

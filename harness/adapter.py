@@ -16,13 +16,21 @@ from types import CodeType
 from typing import Any
 
 import torch
-from torch.autograd import ProfilerConfig, ProfilerState
+from torch.autograd.profiler_legacy import (  # type: ignore[attr-defined]
+    ProfilerConfig,
+    ProfilerState,
+    _disable_profiler_legacy,
+    _enable_profiler_legacy,
+)
 from torch.fx import GraphModule
 
 from harness.model import Implementation
 from harness.trace import CapturedGraph, Trace
 
 _REGION = "Torch-Compiled Region"
+
+#: Where Dynamo's wrappers keep what they wrap.
+_ORIGINAL = "_torchdynamo_orig_callable"
 
 
 @dataclass(slots=True)
@@ -65,10 +73,16 @@ class TorchCompile:
             importlib.import_module(module)
         self._backend = resolve(implementation.backend)
 
-    def compile(self, program: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+    def compile(
+        self, program: Callable[..., Any], options: Mapping[str, Any]
+    ) -> Callable[..., Any]:
         """What torch.compile returns for the program."""
-        own = {"options": dict(self._implementation.options)} if self._implementation.options else {}
-        return torch.compile(program, backend=self._backend, **own, **options)
+        own = (
+            {"options": dict(self._implementation.options)} if self._implementation.options else {}
+        )
+        keywords: dict[str, Any] = {"backend": self._backend, **own, **options}
+        compiled: Callable[..., Any] = torch.compile(program, **keywords)
+        return compiled
 
     def config(self, module: str, flags: Mapping[str, Any]) -> None:
         """Set flags of one of torch's configuration modules until `close`."""
@@ -110,7 +124,7 @@ class TorchCompile:
 
     def _enter_regions(self) -> bool:
         try:
-            torch.autograd._enable_profiler_legacy(_CONFIG)  # noqa: SLF001 - see docs/channels.md
+            _enable_profiler_legacy(_CONFIG)
         except (RuntimeError, AttributeError) as error:
             self.channels["executed regions"] = f"unavailable, because {error}"
             return False
@@ -136,8 +150,9 @@ class TorchCompile:
         self._unwatch = register_bytecode_hook(self._keep_code).remove
         return "available"
 
-    def _keep_code(self, _: CodeType, compiled: CodeType) -> None:
-        self._codes.append(compiled)
+    def _keep_code(self, code: CodeType, new_code: CodeType) -> CodeType | None:  # noqa: ARG002
+        self._codes.append(new_code)
+        return None
 
     def artefacts(self) -> list[str]:
         """What the backend returned for each graph: "the captured graph" or a qualified name."""
@@ -156,7 +171,7 @@ _CONFIG = ProfilerConfig(
 
 
 def _count_regions() -> int:
-    threads = torch.autograd._disable_profiler_legacy()  # noqa: SLF001 - see docs/channels.md
+    threads = _disable_profiler_legacy()
     return sum(event.name().startswith(_REGION) for events in threads for event in events)
 
 
@@ -185,8 +200,8 @@ def _artefacts(code: CodeType) -> Iterator[object]:
 
 
 def _name(artefact: object) -> str:
-    while hasattr(artefact, "_torchdynamo_orig_callable"):
-        artefact = artefact._torchdynamo_orig_callable
+    while hasattr(artefact, _ORIGINAL):
+        artefact = getattr(artefact, _ORIGINAL)
     owner = getattr(artefact, "__self__", artefact)
     if isinstance(owner, GraphModule):
         return CAPTURED

@@ -89,7 +89,9 @@ def variants(entry: Entry) -> list[Variant]:
     found: list[Variant] = []
     for values in itertools.product(*entry.axes.values()):
         settings = dict(zip(entry.axes, values, strict=True))
-        found.append(Variant(",".join(f"{axis}={value}" for axis, value in settings.items()), settings))
+        found.append(
+            Variant(",".join(f"{axis}={value}" for axis, value in settings.items()), settings)
+        )
     return found
 
 
@@ -178,7 +180,9 @@ def _entry(file: Path, rows: Sequence[str], node: ast.FunctionDef, call: ast.Cal
     unknown = sorted(set(values) - _KEYWORDS)
     if unknown or call.args:
         raise CatalogError(
-            [f"{where}: scenario() takes only {', '.join(sorted(_KEYWORDS))}; found {unknown or 'others'}"]
+            [
+                f"{where}: scenario() takes only {', '.join(sorted(_KEYWORDS))}; found {unknown or 'others'}"
+            ]
         )
     stories, spans = _stories(values.get("expect"), nodes.get("expect"), where)
     docstring = ast.get_docstring(node) or ""
@@ -217,7 +221,9 @@ def _stories(
     if isinstance(value, dict) and isinstance(node, ast.Dict):
         return tuple(value.items()), tuple(_span(story) for story in node.values)
     raise CatalogError(
-        [f"{where}: `expect` must be a story or a dictionary of condition to story; found {value!r}"]
+        [
+            f"{where}: `expect` must be a story or a dictionary of condition to story; found {value!r}"
+        ]
     )
 
 

@@ -31,7 +31,7 @@ import torch
 
 from harness.adapter import TorchCompile, phase
 from harness.model import Failure, Implementation, Job
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Subject
 from harness.story import Event, to_json
 from harness.subject import Judged, Oracle, Settings
 
@@ -60,7 +60,7 @@ def prepare() -> None:
     """
     guards = importlib.import_module("torch._dynamo.guards")
     if hasattr(guards, "profile_guard_manager"):
-        guards.profile_guard_manager = lambda *_: 0.0
+        setattr(guards, "profile_guard_manager", lambda *_: 0.0)  # noqa: B010 - mypy knows no such name
 
 
 def forget() -> None:
@@ -130,9 +130,11 @@ def run(job: Job, write: Write) -> None:
 
     def tell(event: Event, evidence: Mapping[str, Any]) -> None:
         logs = said.take()
-        write({"event": to_json(event), "evidence": {**evidence, **({"logs": logs} if logs else {})}})
+        write(
+            {"event": to_json(event), "evidence": {**evidence, **({"logs": logs} if logs else {})}}
+        )
 
-    subject = Judged(settings, adapter, oracle, tell)
+    subject: Subject = Judged(settings, adapter, oracle, tell)
     try:
         scenario.body(subject)
     except BaseException as error:  # noqa: BLE001 - whatever the implementation raises ends the story
@@ -170,7 +172,9 @@ def find(job: Job) -> Scenario:
         spec.loader.exec_module(module)
     scenario = getattr(module, job.name)
     if not isinstance(scenario, Scenario):
-        raise TypeError(f"{job.file}: {job.name} is {scenario!r}, expected a function under @scenario")
+        raise TypeError(
+            f"{job.file}: {job.name} is {scenario!r}, expected a function under @scenario"
+        )
     return scenario
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -52,7 +52,7 @@ def _release(version: str) -> Version:
         return Version("0")
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_condition(text: str) -> Condition:
     """The condition that a text states; "" and "otherwise" always hold.
 

@@ -52,7 +52,9 @@ def find(named: str) -> Implementation:
     if named.endswith(".toml"):
         file = Path(named)
         if not file.is_file():
-            raise ProfileError(f"the profile {named!r} does not exist; give the path of a TOML file")
+            raise ProfileError(
+                f"the profile {named!r} does not exist; give the path of a TOML file"
+            )
         return dataclasses.replace(read(file), argument=named)
     if (FOLDER / f"{named}.toml").is_file():
         return dataclasses.replace(read(FOLDER / f"{named}.toml"), argument=named)
@@ -81,7 +83,9 @@ def read(file: Path) -> Implementation:
     for key, value in table.items():
         _check(file, key, value)
     if not table.get("backend"):
-        raise ProfileError(f"{file}: `backend` is missing; give a name that torch.compile knows or module:attribute")
+        raise ProfileError(
+            f"{file}: `backend` is missing; give a name that torch.compile knows or module:attribute"
+        )
     claims = table.get("claims", ["*"])
     table["claims"] = tuple(NEEDS) if claims == ["*"] else tuple(claims)
     table["modules"] = tuple(table.get("modules", ()))
@@ -96,13 +100,20 @@ def _check(file: Path, key: str, value: Any) -> None:  # noqa: ANN401 - whatever
         hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(_TYPES)}"
         raise ProfileError(f"{file}: `{key}` is no key of a profile; {hint}")
     if not isinstance(value, _TYPES[key]):
-        raise ProfileError(f"{file}: `{key}` is {value!r}, expected {_TYPES[key]}")
-    if key == "name" and not re.fullmatch(r"[\w.+-]+", value):
+        raise ProfileError(f"{file}: `{key}` is {value!r}, expected {_wanted(_TYPES[key])}")
+    if key == "name" and not re.fullmatch(r"[\w.+-]+", str(value)):
         raise ProfileError(f"{file}: `name` is {value!r}; use letters, digits, and . _ + -")
-    if key == "claims" and value != ["*"]:
-        for need in value:
-            if need not in NEEDS:
-                raise ProfileError(f"{file}: claims {need!r}, which is no need; the list is {', '.join(NEEDS)}")
+    claimed = value if isinstance(value, list) and key == "claims" and value != ["*"] else []
+    strange = [need for need in claimed if need not in NEEDS]
+    if strange:
+        raise ProfileError(
+            f"{file}: claims {strange[0]!r}, which is no need; the list is {', '.join(NEEDS)}"
+        )
+
+
+def _wanted(kinds: type | tuple[type, ...]) -> str:
+    names = {str: "a string", dict: "a table", list: "an array", bool: "true or false"}
+    return "a number" if isinstance(kinds, tuple) else names[kinds]
 
 
 assert {*_TYPES, "argument"} == {each.name for each in dataclasses.fields(Implementation)}

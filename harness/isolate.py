@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from harness import toolchain
 from harness.model import Exit, Failure, Implementation, Job, Observation
@@ -82,7 +82,7 @@ def interpreter(implementation: Implementation) -> str:
         IsolationError: there is no such interpreter.
     """
     named = implementation.python or sys.executable
-    found = shutil.which(os.path.expanduser(named))
+    found = shutil.which(Path(named).expanduser())
     if found is None:
         raise IsolationError(
             f"implementation {implementation.name!r} names the interpreter {named!r}, which does not exist "
@@ -231,7 +231,7 @@ class Fork:
                         line.send({"kill": True})
                         end = line.receive(PATIENCE)
             except (ZygoteError, TimeoutError) as error:
-                bug = f"{self._obituary(implementation)} ({error or 'no answer in time'})"
+                bug = f"{self._obituary(implementation)} ({str(error) or 'no answer in time'})"
                 return _read_exit(answer, output, bug=bug, seconds=time.monotonic() - started)
             status = end["status"]
             return _read_exit(
@@ -354,7 +354,7 @@ class _Line:
         self._connection = connection
         self._buffer = b""
 
-    def __enter__(self) -> _Line:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -146,7 +146,9 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:
         return Judgement(Verdict.BUG, last, signature="bug")
     differences = tuple(_differences(terms, observation.story))
     if exit_.timed_out:
-        return _ended(Verdict.TIMEOUT, f"still running after {exit_.seconds:.0f} s", exit_, differences)
+        return _ended(
+            Verdict.TIMEOUT, f"still running after {exit_.seconds:.0f} s", exit_, differences
+        )
     if exit_.status != 0:
         return _ended(Verdict.CRASH, _death(exit_.status), exit_, differences)
     if not observation.ended:
@@ -187,9 +189,7 @@ def _expects_exception(story: Story, told: int) -> bool:
     return isinstance(last, Call) and last.outcome.startswith("raises ")
 
 
-def _judge_error(
-    failure: Failure, story: Story, differences: tuple[Difference, ...]
-) -> Judgement:
+def _judge_error(failure: Failure, story: Story, differences: tuple[Difference, ...]) -> Judgement:
     calls = sum(isinstance(event, Call) for event in story)
     where = f"in call {calls}" if _told_exception(story) else f"after call {calls}"
     where = where if calls else "before the first call"
@@ -233,9 +233,7 @@ def _judge_story(terms: Terms, exit_: Exit, differences: tuple[Difference, ...])
     if differences:
         fewer = _compilations(terms.story) - _compilations(exit_.observation.story)
         reason = f"{fewer} fewer compilations than the story has" if fewer else "compiles later"
-        return Judgement(
-            Verdict.IMPROVED, reason, Tier.SHOULD, differences=differences, kept=kept
-        )
+        return Judgement(Verdict.IMPROVED, reason, Tier.SHOULD, differences=differences, kept=kept)
     return Judgement(Verdict.PASS, kept=kept)
 
 

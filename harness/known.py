@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fnmatch import translate
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from harness.condition import ConditionError, read_condition
@@ -75,7 +75,7 @@ def _speaks(entry: Known, trial: Trial, versions: Mapping[str, str]) -> bool:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _pattern(glob: str) -> re.Pattern[str]:
     return re.compile(translate(glob.replace("[", "[[]")))
 

@@ -28,7 +28,8 @@ def lint(entries: Sequence[Entry]) -> list[str]:
     return [
         f"{entry.file}:{entry.line}: {entry.name} {problem}"
         for entry in entries
-        for problem in (*_lint_words(entry), *_lint_stories(entry), *_lint_body(entry))
+        for rule in (_lint_words, _lint_lists, _lint_conditions, _lint_stories, _lint_body)
+        for problem in rule(entry)
     ] + list(_lint_ids(entries))
 
 
@@ -49,11 +50,20 @@ def _lint_words(entry: Entry) -> Iterator[str]:
     if not entry.claim:
         yield "has no docstring; its first paragraph is the claim"
     elif not re.fullmatch(r"[A-Z0-9`].*\.", entry.claim):
-        yield f"claims {entry.claim!r}; a claim is a sentence that starts with a capital and ends with a period"
+        yield (
+            f"claims {entry.claim!r}; a claim is a sentence that starts with a capital and ends with a period"
+        )
     elif re.match(r"(Tests?|Checks?|Verif\w+|Ensures?) ", entry.claim):
         yield f"claims {entry.claim!r}; a claim states a fact about compiled programs, not about a test"
     if not entry.ref:
         yield "has no `ref`; name the page or behaviour that makes the promise"
+    try:
+        read_versions(entry.torch)
+    except ConditionError as error:
+        yield f"applies to no torch: {error}"
+
+
+def _lint_lists(entry: Entry) -> Iterator[str]:
     for need in entry.needs:
         if need not in NEEDS:
             yield f"needs {need!r}, which is no need; the list is {', '.join(NEEDS)}"
@@ -64,15 +74,11 @@ def _lint_words(entry: Entry) -> Iterator[str]:
         tier, _, reason = text.partition(":")
         if facet not in FACETS or tier not in list(Tier) or not reason.strip():
             yield f"sets the tier of {facet!r} to {text!r}; expected facet to 'tier: reason'"
-    try:
-        read_versions(entry.torch)
-    except ConditionError as error:
-        yield f"applies to no torch: {error}"
 
 
-def _lint_stories(entry: Entry) -> Iterator[str]:
+def _lint_conditions(entry: Entry) -> Iterator[str]:
     claimed: set[str] = set()
-    for position, (text, story) in enumerate(entry.stories):
+    for position, (text, _) in enumerate(entry.stories):
         try:
             stated = read_condition(text)
         except ConditionError as error:
@@ -89,20 +95,27 @@ def _lint_stories(entry: Entry) -> Iterator[str]:
             yield f"has a story under {text!r} that no variant can ever tell; delete it or reorder"
         if not stated.versions:
             claimed |= fitting
-        try:
-            events = parse(story)
-        except StoryError as error:
-            yield f"expects no story under {text or 'its only condition'!r}: {error}"
-            continue
-        if not events:
-            yield f"expects an empty story under {text or 'its only condition'!r}; run it and accept"
-        if not story.isascii():
-            yield f"expects a story with characters beyond ASCII under {text!r}"
-        if "ops" not in entry.tells and any(isinstance(e, Call) and e.ops is not None for e in events):
-            yield "expects counts of ops but does not have 'ops' in `tells`"
     for variant in variants(entry):
         if variant.id not in claimed:
             yield f"has no story for {variant.id or 'all versions'}; add a condition or {OTHERWISE!r}"
+
+
+def _lint_stories(entry: Entry) -> Iterator[str]:
+    for text, story in entry.stories:
+        where = repr(text or "its only condition")
+        try:
+            events = parse(story)
+        except StoryError as error:
+            yield f"expects no story under {where}: {error}"
+            continue
+        if not events:
+            yield f"expects an empty story under {where}; run it and write down what conforms"
+        if not story.isascii():
+            yield f"expects a story with characters beyond ASCII under {where}"
+        if "ops" not in entry.tells and any(
+            isinstance(e, Call) and e.ops is not None for e in events
+        ):
+            yield "expects counts of ops but does not have 'ops' in `tells`"
 
 
 def _lint_body(entry: Entry) -> Iterator[str]:

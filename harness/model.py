@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     """The judgement on one trial: a closed list, from the best to the worst."""
 
     UNSUPPORTED = "unsupported"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict
     IMPROVED = "improved"
     XFAIL = "xfail"
     XPASS = "xpass"

@@ -23,7 +23,18 @@ TOLERANCES: Mapping[torch.dtype, tuple[float, float]] = {
     torch.complex128: (1e-7, 1e-7),
 }
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.layout)
+_PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    torch.dtype,
+    torch.device,
+    torch.layout,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +137,10 @@ def compare(expected: Picture, told: Picture, *, values: bool = True) -> list[Di
         if left.place != right.place:
             return [*found, Difference("structure", left.place, left.place, right.place)]
         differing = [
-            Difference(name, left.place, left.properties.get(name, ""), right.properties.get(name, ""))
-            for name in (left.properties | right.properties)
+            Difference(
+                name, left.place, left.properties.get(name, ""), right.properties.get(name, "")
+            )
+            for name in {**left.properties, **right.properties}
             if left.properties.get(name) != right.properties.get(name)
         ]
         if differing:
@@ -136,7 +149,9 @@ def compare(expected: Picture, told: Picture, *, values: bool = True) -> list[Di
             found += _values(left, right)
     if len(expected) != len(told) and not found:
         place = expected[0].place if expected else told[0].place
-        found.append(Difference("structure", place, f"{len(expected)} leaves", f"{len(told)} leaves"))
+        found.append(
+            Difference("structure", place, f"{len(expected)} leaves", f"{len(told)} leaves")
+        )
     return found
 
 
@@ -207,7 +222,9 @@ def describe(value: object) -> str:
         shown: Any = [_number(each) for each in numbers[:12].tolist()]
         text = f"[{', '.join(shown)}{', ...' if numbers.numel() > len(shown) else ''}]"
         shape = "" if value.dim() == 1 else f" of shape {list(value.shape)}"
-        dtype = "" if value.dtype is torch.float32 else f" {str(value.dtype).removeprefix('torch.')}"
+        dtype = (
+            "" if value.dtype is torch.float32 else f" {str(value.dtype).removeprefix('torch.')}"
+        )
         return f"{text}{shape}{dtype}"
     if isinstance(value, float):
         return _number(value)

@@ -53,11 +53,15 @@ def near(pattern: str, entries: Iterable[Entry]) -> str:
     """A hint at ids that look like a pattern that selects nothing; "" if none does."""
     names = [entry.id for entry in entries]
     scenario = pattern.partition("[")[0]
-    found = difflib.get_close_matches(scenario, [*names, *{n.partition("/")[0] for n in names}], n=3)
+    found = difflib.get_close_matches(
+        scenario, [*names, *{n.partition("/")[0] for n in names}], n=3
+    )
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def rerun(each: Trial, argument: str) -> str:
     """The command that runs one trial again; `argument` is how the implementation was asked for."""
     variant = f"[{each.variant}]" if each.variant else ""
-    return shlex.join(["touchstone", "run", f"{each.scenario}{variant}", "--implementation", argument])
+    return shlex.join(
+        ["touchstone", "run", f"{each.scenario}{variant}", "--implementation", argument]
+    )

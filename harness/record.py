@@ -153,9 +153,13 @@ def read(path: Path) -> Record:
     try:
         rows = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}; give the path of a record") from error
+        raise RecordError(
+            f"{path} cannot be read: {error.strerror}; give the path of a record"
+        ) from error
     except UnicodeDecodeError as error:
-        raise RecordError(f"{path} is no record: it is not text; give a file that `touchstone run` wrote") from error
+        raise RecordError(
+            f"{path} is no record: it is not text; give a file that `touchstone run` wrote"
+        ) from error
     values = [_parse(path, number, row, len(rows)) for number, row in enumerate(rows, start=1)]
     _check_ends(path, values)
     texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
@@ -221,7 +225,9 @@ def _parse(path: Path, number: int, row: str, rows: int) -> dict[str, Any]:
             f"{path} is no record: line {number} is no JSON; give a file that `touchstone run` wrote"
         ) from error
     if not isinstance(value, dict):
-        raise RecordError(f"{path} is no record: line {number} is {type(value).__name__}, expected an object")
+        raise RecordError(
+            f"{path} is no record: line {number} is {type(value).__name__}, expected an object"
+        )
     return value
 
 

@@ -22,8 +22,13 @@ Compare: TypeAlias = Literal["values", "metadata"]
 class Graph(Protocol):
     """One graph that the front end handed to the implementation."""
 
-    text: str
-    inputs: tuple[str, ...]
+    @property
+    def text(self) -> str:
+        """The graph, printed."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Kinds of its inputs, such as "f32[2, 3]" or "Sym(s77)"."""
 
 
 class Subject(Protocol):
@@ -127,7 +132,7 @@ class Scenario:
     formerly: Sequence[str]
 
 
-def scenario(
+def scenario(  # noqa: PLR0913 - one keyword for each thing that a scenario declares
     *,
     ref: str,
     expect: str | Mapping[str, str],

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 
@@ -31,16 +31,15 @@ from harness.story import (
 from harness.trace import CapturedGraph
 
 RESEMBLES = "resembles eager"
-_PHASES = {"trace": "tracing", "compile": "compiling", "backward": "differentiating", "run": "running"}
+_PHASES = {
+    "trace": "tracing",
+    "compile": "compiling",
+    "backward": "differentiating",
+    "run": "running",
+}
 
+Module = TypeVar("Module", bound=torch.nn.Module)
 Tell = Callable[[Event, Mapping[str, Any]], None]
-
-
-class Raised(Protocol):
-    """An exception as the story knows it: its qualified type and its message."""
-
-    type: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ class _Subject:
     def arange(self, end: int, dtype: torch.dtype | None = None) -> torch.Tensor:
         return self._place(torch.arange(end), dtype)
 
-    def place(self, module: torch.nn.Module) -> torch.nn.Module:
+    def place(self, module: Module) -> Module:
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.copy_(torch.randn(parameter.shape, generator=self._generator))
@@ -275,7 +274,11 @@ class Judged(_Subject):
         )
         evidence = {**self._seen.evidence, "seconds": round(seconds, 6)}
         if error is not None:
-            evidence["error"] = {"type": sight.error, "message": sight.message[:4000], "phase": phase(error)}
+            evidence["error"] = {
+                "type": sight.error,
+                "message": sight.message[:4000],
+                "phase": phase(error),
+            }
         if differences:
             evidence["differences"] = [_explain(each) for each in differences]
         self._say(event, evidence)

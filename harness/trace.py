@@ -144,7 +144,9 @@ def _read_metrics(compilation: Compilation, metadata: Mapping[str, Any], _: str)
     compilation.function = metadata.get("co_name") or ""
     compilation.ops = metadata.get("graph_op_count") or 0
     if metadata.get("fail_type"):
-        compilation.failure = f"{metadata['fail_type']}: {metadata.get('fail_reason') or ''}".strip()
+        compilation.failure = (
+            f"{metadata['fail_type']}: {metadata.get('fail_reason') or ''}".strip()
+        )
 
 
 _READERS: Mapping[str, Any] = {

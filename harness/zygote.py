@@ -72,11 +72,11 @@ class Zygote:
     def serve(self) -> None:
         """Serve clients until told to quit or until the guardian has gone."""
         wake, signalled = os.pipe()
-        os.set_blocking(signalled, False)
-        os.set_blocking(wake, False)
+        for end in (signalled, wake):
+            os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(signalled)
-        self.listener.setblocking(False)
+        self.listener.setblocking(False)  # noqa: FBT003 - socket takes no keywords
         with selectors.DefaultSelector() as selector:
             selector.register(self.listener, selectors.EVENT_READ, self._accept)
             selector.register(wake, selectors.EVENT_READ, lambda _: os.read(wake, 4096))
@@ -91,7 +91,7 @@ class Zygote:
 
     def _accept(self, selector: selectors.BaseSelector) -> None:
         connection, _ = self.listener.accept()
-        connection.setblocking(True)
+        connection.setblocking(True)  # noqa: FBT003 - socket takes no keywords
         client = _Client(connection)
         self._clients[connection.fileno()] = client
         selector.register(
@@ -284,7 +284,7 @@ def assert_single_threaded() -> None:
         RuntimeError: there are threads; a forked child would deadlock on what they hold.
     """
     tasks = Path("/proc/self/task")
-    count = len(os.listdir(tasks)) if tasks.is_dir() else threading.active_count()
+    count = sum(1 for _ in tasks.iterdir()) if tasks.is_dir() else threading.active_count()
     if count > 1:
         raise RuntimeError(f"the zygote has {count} threads and must not fork; expected one")
 

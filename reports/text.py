@@ -23,14 +23,14 @@ SHOWN = 40
 
 def summary(record: Record) -> str:
     """The table, the trials that do not conform with reason and command, and one closing line."""
-    parts = [matrix(record), ""]
+    parts = [matrix(record)]
     unsupported = Counter(
         (r.trial.implementation, r.judgement.reason)
         for r in table.results(record)
         if r.judgement.verdict is Verdict.UNSUPPORTED
     )
     for (name, reason), number in unsupported.items():
-        parts.append(f"unsupported by {name}, {number} trials: {reason}")
+        parts.append(f"\nunsupported by {name}, {number} trials: {reason}")
     found = table.deviations(record)
     if found:
         arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
@@ -40,8 +40,8 @@ def summary(record: Record) -> str:
             for r in found[:SHOWN]
         ]
         more = [f"... and {len(found) - SHOWN} more: see the report"] if len(found) > SHOWN else []
-        parts += ["not conforming:", *shown, *more]
-    return "\n".join([*parts, *([""] if len(parts) > 2 else []), closing(record)])
+        parts += ["", "not conforming:", *shown, *more]
+    return "\n".join([*parts, "", closing(record)])
 
 
 def matrix(record: Record) -> str:

@@ -91,12 +91,12 @@ def refuses(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
 
 
 def unreadable(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
-    class Unreadable(RuntimeError):
+    class UnreadableError(RuntimeError):
         def __str__(self) -> str:
             raise ValueError("no text")
 
     def run(*args: Any) -> Any:
-        raise Unreadable
+        raise UnreadableError
 
     return run
 

@@ -127,7 +127,9 @@ def test_spans_of_the_shipped_catalog_point_at_the_literals() -> None:
 
 def test_reading_the_catalog_imports_neither_torch_nor_pytest() -> None:
     asked = "import sys; from harness import catalog, lint; lint.lint(catalog.read()); "
-    loaded = run("-c", asked + "print({'torch', 'pytest', 'numpy', 'conformance'} & set(sys.modules))")
+    loaded = run(
+        "-c", asked + "print({'torch', 'pytest', 'numpy', 'conformance'} & set(sys.modules))"
+    )
     assert loaded.strip() == "set()"
 
 
@@ -185,7 +187,11 @@ def test_a_declaration_is_read_with_every_argument(tmp_path: Path) -> None:
         ''',
     )
     (entry,) = read_module(file)
-    assert (entry.id, entry.module, entry.file) == ("family/claim", "conformance.cases.family", file)
+    assert (entry.id, entry.module, entry.file) == (
+        "family/claim",
+        "conformance.cases.family",
+        file,
+    )
     assert (entry.claim, entry.ref, entry.torch) == ("A fact that goes on.", "a page", ">=2.13")
     assert [condition for condition, _ in entry.stories] == ["size=1", "otherwise"]
     assert (entry.line, entry.spans) == (18, ((5, 5), (5, 8)))
@@ -203,7 +209,13 @@ def test_a_declaration_is_read_with_every_argument(tmp_path: Path) -> None:
 
 def test_what_a_declaration_leaves_out_is_empty(tmp_path: Path) -> None:
     entry = only(tmp_path, 'ref="x", expect="reset"')
-    assert (entry.axes, entry.needs, entry.tiers, entry.exact, entry.formerly) == ({}, (), {}, "", ())
+    assert (entry.axes, entry.needs, entry.tiers, entry.exact, entry.formerly) == (
+        {},
+        (),
+        {},
+        "",
+        (),
+    )
 
 
 def test_functions_that_are_no_scenarios_are_passed_over(tmp_path: Path) -> None:

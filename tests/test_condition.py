@@ -133,7 +133,11 @@ def test_a_version_clause_without_version_is_refused() -> None:
 
 
 @BOUNDED
-@given(st.dictionaries(st.sampled_from("abc"), st.integers(0, 3) | st.none() | st.booleans(), min_size=1))
+@given(
+    st.dictionaries(
+        st.sampled_from("abc"), st.integers(0, 3) | st.none() | st.booleans(), min_size=1
+    )
+)
 def test_the_condition_that_spells_a_variant_out_holds_for_it(settings: dict[str, object]) -> None:
     text = ", ".join(f"{axis}={value}" for axis, value in settings.items())
     assert read_condition(text).holds(settings, {})
@@ -165,5 +169,5 @@ def test_a_scenario_speaks_of_its_versions(text: str, version: str, *, applies: 
 
 
 def test_versions_that_are_none_are_refused() -> None:
-    with pytest.raises(ConditionError, match="'2.13 or so' names no versions"):
+    with pytest.raises(ConditionError, match=r"'2\.13 or so' names no versions"):
         read_versions("2.13 or so")

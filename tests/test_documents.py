@@ -100,7 +100,9 @@ def test_the_readme_names_commands_that_exist() -> None:
 
 
 def test_the_documents_list_every_need_and_every_verdict_and_no_others() -> None:
-    needs = re.findall(r"^\| `(\w+)` \| (.+?) \|$", (ROOT / "docs/needs.md").read_text(), re.MULTILINE)
+    needs = re.findall(
+        r"^\| `(\w+)` \| (.+?) \|$", (ROOT / "docs/needs.md").read_text(), re.MULTILINE
+    )
     assert dict(needs) == dict(NEEDS)
     verdicts = re.findall(r"^\| `(\w+)`", (ROOT / "docs/verdicts.md").read_text(), re.MULTILINE)
     assert sorted(verdicts) == sorted(Verdict)
@@ -111,5 +113,11 @@ def test_the_examples_of_stories_are_stories() -> None:
     assert len(rows) >= 5
     for row in rows:
         if "..." not in row:
-            text = re.sub(r"calls? (\d+)(-(\d+))?", lambda m: f"call{'s' if m[3] else ''} 1{f'-{int(m[3]) - int(m[1]) + 1}' if m[3] else ''}", row)
+            text = re.sub(
+                r"calls? (\d+)(-(\d+))?",
+                lambda m: (
+                    f"call{'s' if m[3] else ''} 1{f'-{int(m[3]) - int(m[1]) + 1}' if m[3] else ''}"
+                ),
+                row,
+            )
             assert parse(text)

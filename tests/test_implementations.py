@@ -161,7 +161,9 @@ def test_the_home_of_the_user_is_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", 'backend = ""', 'name = "x"'])
 def test_a_profile_without_backend_is_refused(tmp_path: Path, text: str) -> None:
-    assert "`backend` is missing; give a name that torch.compile knows or mod" in refused(tmp_path, text)
+    assert "`backend` is missing; give a name that torch.compile knows or mod" in refused(
+        tmp_path, text
+    )
 
 
 def test_a_key_that_is_nearly_one_is_told_which(tmp_path: Path) -> None:
@@ -208,7 +210,9 @@ def test_a_value_of_the_wrong_type_within_is_refused_by_key(
 
 @pytest.mark.parametrize("name", ["", "my compiler", "a/b", "a @ b", "x\\n"])
 def test_a_name_that_would_not_fit_an_id_is_refused(tmp_path: Path, name: str) -> None:
-    assert "use letters, digits, and . _ + -" in refused(tmp_path, f'backend = "x"\nname = "{name}"')
+    assert "use letters, digits, and . _ + -" in refused(
+        tmp_path, f'backend = "x"\nname = "{name}"'
+    )
 
 
 def test_a_file_name_that_would_not_fit_an_id_is_refused(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_backend_that_starts_threads_is_not_warmed_and_passes(attempt: Try) ->
     assert attempt(fault("threaded")).judgement.verdict is Verdict.PASS
 
 
-def test_trials_may_run_in_this_process(attempt: Try, tmp_path: Path) -> None:
+def test_trials_may_run_in_this_process() -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
         "from conftest import *\n"
@@ -148,9 +148,16 @@ def test_trials_may_run_in_this_process(attempt: Try, tmp_path: Path) -> None:
         "for entry, variant in first_variants()[:3]:\n"
         "    print(session.run(entry, variant, 'eager').judgement.verdict)\n"
         "session.close()\n"
-    ).replace("EAGER", "Implementation('eager', backend='eager', interprets=True, claims=tuple(NEEDS))")
+    ).replace(
+        "EAGER", "Implementation('eager', backend='eager', interprets=True, claims=tuple(NEEDS))"
+    )
     ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     )
     assert ran.stdout.split() == ["pass"] * 3
 
@@ -215,13 +222,17 @@ def test_variables_of_the_profile_do(tmp_path: Path) -> None:
 
 
 def test_an_interpreter_that_does_not_exist_is_named(fork: Fork) -> None:
-    with pytest.raises(IsolationError, match=r"'/nope/python', which does not exist.*correct `python`"):
+    with pytest.raises(
+        IsolationError, match=r"'/nope/python', which does not exist.*correct `python`"
+    ):
         fork.start(Implementation("x", python="/nope/python"))
 
 
 def test_an_interpreter_without_torch_is_told_from_a_broken_one(fork: Fork, tmp_path: Path) -> None:
     subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True, timeout=60
+        [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")],
+        check=True,
+        timeout=60,
     )
     bare = Implementation("bare", python=str(tmp_path / "bare/bin/python"))
     with pytest.raises(IsolationError, match="which has no torch; install torch"):

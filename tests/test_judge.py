@@ -85,7 +85,8 @@ def test_never_more_compilations_at_any_point_are_an_improvement(
 
 def calls(ran: str) -> str:
     return "\n".join(
-        f"call {number}: {each}, equals eager" for number, each in enumerate(ran.split("|"), start=1)
+        f"call {number}: {each}, equals eager"
+        for number, each in enumerate(ran.split("|"), start=1)
     )
 
 
@@ -161,8 +162,7 @@ def test_fewer_compilations_are_an_improvement_where_ops_are_told_too() -> None:
             "weight: equals eager",
             "weight: differs from eager in value of weight",
             Tier.MUST,
-            "event 5 tells 'weight: differs from eager in value of weight' instead of "
-            "'weight: equals eager'",
+            "event 5 tells 'weight: differs from eager in value of weight' instead of 'weight: ",
         ),
         (
             "call 2: reuses",
@@ -170,7 +170,12 @@ def test_fewer_compilations_are_an_improvement_where_ops_are_told_too() -> None:
             Tier.SHOULD,
             "call 2 tells 'compiles' instead of 'reuses'",
         ),
-        ("call 1: compiles, 2 ops", "call 1: compiles, 3 ops", Tier.MAY, "tells '3 ops' instead of"),
+        (
+            "call 1: compiles, 2 ops",
+            "call 1: compiles, 3 ops",
+            Tier.MAY,
+            "tells '3 ops' instead of",
+        ),
         ("f32[2]", "f64[2]", Tier.MAY, "event 6 tells 'inputs (may) = f64[2]' instead of"),
         ("the weight is doubled", "the weight is halved", Tier.MUST, "event 3 tells 'change: "),
     ],
@@ -244,7 +249,9 @@ def test_a_missing_effect_is_not_told_as_the_end_of_the_story() -> None:
 
 
 def test_an_effect_that_nobody_expects_is_named() -> None:
-    made = told(calls("compiles").replace("equals", "mutates argument 1, equals"), calls("compiles"))
+    made = told(
+        calls("compiles").replace("equals", "mutates argument 1, equals"), calls("compiles")
+    )
     assert made.reason == "call 1 tells 'mutates argument 1', which nobody expects"
 
 
@@ -462,7 +469,9 @@ def test_a_deviation_that_a_known_entry_spells_out_is_expected() -> None:
         ),
     ],
 )
-def test_every_deviation_has_a_signature_by_which_it_can_be_known(ended: Exit, signature: str) -> None:
+def test_every_deviation_has_a_signature_by_which_it_can_be_known(
+    ended: Exit, signature: str
+) -> None:
     assert judge(Terms(parse(STORY)), [ended]).signature == signature
     assert judge(Terms(parse(STORY), known=known(signature)), [ended]).verdict is Verdict.XFAIL
 
@@ -624,7 +633,9 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         of=st.sampled_from(["", "f"]),
         graphs=st.none() | st.integers(0, 3),
         ops=st.none() | st.integers(0, 3),
-        effects=st.lists(st.sampled_from(["mutates argument 0", "result is argument 0"])).map(tuple),
+        effects=st.lists(st.sampled_from(["mutates argument 0", "result is argument 0"])).map(
+            tuple
+        ),
     ),
     st.builds(Note, st.text(max_size=3), st.text(max_size=3)),
     st.builds(Told, st.text(max_size=3), st.text(max_size=3), st.sampled_from(Tier)),
@@ -665,7 +676,9 @@ TERMS = st.builds(
 
 @BOUNDED
 @given(TERMS, st.lists(ENDS, max_size=3))
-def test_whatever_happens_there_is_one_consistent_judgement(terms: Terms, attempts: list[Exit]) -> None:
+def test_whatever_happens_there_is_one_consistent_judgement(
+    terms: Terms, attempts: list[Exit]
+) -> None:
     made = judge(terms, attempts)
     assert made == judge(terms, attempts)
     assert set(made.kept) <= set(made.promised) <= set(TIERS)
@@ -699,7 +712,9 @@ def test_only_a_story_without_worse_differences_conforms(expected: Story, story:
 
 @BOUNDED
 @given(TERMS, st.lists(ENDS, min_size=2, max_size=3))
-def test_no_attempt_is_worse_than_the_flaky_judgement_shows(terms: Terms, attempts: list[Exit]) -> None:
+def test_no_attempt_is_worse_than_the_flaky_judgement_shows(
+    terms: Terms, attempts: list[Exit]
+) -> None:
     order = list(Verdict)
     bare = replace(terms, known=None, unmet=(), applies="")
     made = judge(bare, attempts)

@@ -26,7 +26,9 @@ reason = "guards are too narrow"
 
 
 def entry(scenario: str = "family/claim", **more: Any) -> Known:  # noqa: ANN401 - a field of any type
-    return Known(**{"implementation": "mine", "signature": "x", "reason": "y", **more}, scenario=scenario)
+    return Known(
+        **{"implementation": "mine", "signature": "x", "reason": "y", **more}, scenario=scenario
+    )
 
 
 def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
@@ -114,9 +116,7 @@ def test_a_date_that_is_none_is_refused_by_entry(tmp_path: Path) -> None:
     assert "entry 1 cannot be read" in refused(tmp_path, ENTRY + 'expires = "next year"\n')
 
 
-@pytest.mark.parametrize(
-    "line", ["expires = 2027-01-31", "when = 2", 'flaky = "no"', "link = 5"]
-)
+@pytest.mark.parametrize("line", ["expires = 2027-01-31", "when = 2", 'flaky = "no"', "link = 5"])
 def test_a_field_of_the_wrong_type_is_refused_by_entry(tmp_path: Path, line: str) -> None:
     assert "entry 1" in refused(tmp_path, f"{ENTRY}{line}\n")
 

@@ -18,10 +18,26 @@ PACKAGES = ("harness", "conformance", "reports")
 LONGEST = 420
 
 NEAR = frozenset(
-    "scenario story model needs condition catalog lint judge known implementations plan record "
-    "isolate toolchain".split()
+    [
+        "scenario",
+        "story",
+        "model",
+        "needs",
+        "condition",
+        "catalog",
+        "lint",
+        "judge",
+        "known",
+        "implementations",
+        "plan",
+        "record",
+        "isolate",
+        "toolchain",
+    ]
 )
-FAR = frozenset("child subject adapter trace picture fingerprint zygote boot".split())
+FAR = frozenset(
+    ["child", "subject", "adapter", "trace", "picture", "fingerprint", "zygote", "boot"]
+)
 #: The modules that both sides import.
 SHARED = frozenset({"scenario", "story", "model"})
 
@@ -57,7 +73,9 @@ def imports(name: str, *, typing: bool = True) -> Iterator[tuple[str, int, bool]
     yield from _imports(tree(name).body, typing=typing, inside=False)
 
 
-def _imports(body: list[ast.stmt], *, typing: bool, inside: bool) -> Iterator[tuple[str, int, bool]]:
+def _imports(
+    body: list[ast.stmt], *, typing: bool, inside: bool
+) -> Iterator[tuple[str, int, bool]]:
     for node in body:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno, inside) for alias in node.names)
@@ -198,9 +216,16 @@ def test_no_module_is_too_long_to_be_read_at_once(name: str) -> None:
 
 def loaded(code: str) -> set[str]:
     """Which of the modules that take long are loaded after some code, in a process of its own."""
-    code += "\nimport sys; print('LOADED', *({'torch', 'numpy', 'sympy', 'pytest'} & set(sys.modules)))"
+    code += (
+        "\nimport sys; print('LOADED', *({'torch', 'numpy', 'sympy', 'pytest'} & set(sys.modules)))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return set(done.stdout.splitlines()[-1].split()[1:])

@@ -161,7 +161,9 @@ def test_a_story_for_some_versions_leaves_its_variants_to_others(tmp_path: Path)
 
 @pytest.mark.parametrize("condition", ["size=2", "torch<2.13", "size=2, torch<2.13"])
 def test_a_variant_without_story_is_named(tmp_path: Path, condition: str) -> None:
-    text = CLEAN.replace('"otherwise"', f'"{condition}"').replace('"size=1"', '"size=1, torch<2.13"')
+    text = CLEAN.replace('"otherwise"', f'"{condition}"').replace(
+        '"size=1"', '"size=1, torch<2.13"'
+    )
     found = problems(tmp_path, text)
     missing = [each for each in found if "has no story for size=1; add a condition or 'oth" in each]
     assert len(missing) == 1
@@ -212,7 +214,9 @@ def test_a_body_of_too_many_lines_is_told_the_limit(tmp_path: Path, lines: int) 
 
 
 def test_a_body_that_asserts_is_told_the_line(tmp_path: Path) -> None:
-    found = only(tmp_path, "    program(s.ones(3))", "    for _ in range(2):\n        assert program")
+    found = only(
+        tmp_path, "    program(s.ones(3))", "    for _ in range(2):\n        assert program"
+    )
     assert found.endswith("asserts on line 15; a body tells, the story decides")
 
 

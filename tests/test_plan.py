@@ -128,7 +128,9 @@ def test_a_family_is_told_too() -> None:
     assert "family" in plan.near("famly", [SIZED, PLAIN])
 
 
-ARGUMENTS = st.sampled_from(["mine", "a folder/mine's.toml", "pkg.module:compile", "$HOME/x;y.toml"])
+ARGUMENTS = st.sampled_from(
+    ["mine", "a folder/mine's.toml", "pkg.module:compile", "$HOME/x;y.toml"]
+)
 
 
 def all_variants() -> list[tuple[Entry, Variant]]:
@@ -137,7 +139,9 @@ def all_variants() -> list[tuple[Entry, Variant]]:
 
 @BOUNDED
 @given(st.sampled_from(all_variants()), ARGUMENTS)
-def test_the_command_of_a_trial_selects_it_alone(cell: tuple[Entry, Variant], argument: str) -> None:
+def test_the_command_of_a_trial_selects_it_alone(
+    cell: tuple[Entry, Variant], argument: str
+) -> None:
     trial = plan.trial(*cell, MINE)
     words = shlex.split(plan.rerun(trial, argument))
     assert words[:2] == ["touchstone", "run"]

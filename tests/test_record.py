@@ -137,7 +137,10 @@ def header(planned: Sequence[Trial]) -> dict[str, Any]:
 
 
 def written(
-    folder: Path, results: Sequence[Result], planned: Sequence[Trial] = (), name: str = "record.jsonl"
+    folder: Path,
+    results: Sequence[Result],
+    planned: Sequence[Trial] = (),
+    name: str = "record.jsonl",
 ) -> Path:
     path = folder / name
     writer = Writer(path, header(planned or list(dict.fromkeys(each.trial for each in results))))
@@ -187,7 +190,9 @@ def schema() -> Draft202012Validator:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats(0, 1) | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
     max_leaves=4,
 )
 SOME = st.text(max_size=6)
@@ -273,7 +278,9 @@ def test_what_is_written_is_what_is_read(
 
 def test_texts_beyond_ascii_and_lone_surrogates_survive(tmp_path: Path) -> None:
     strange = "\u2028\x85\x1c\ud800\U0001f525\x00\r\n" * 40
-    seen = replace(result().exit.observation, evidence=({"graph": strange, strange: "x"},), bug=strange)
+    seen = replace(
+        result().exit.observation, evidence=({"graph": strange, strange: "x"},), bug=strange
+    )
     each = replace(result(), exit=replace(result().exit, observation=seen))
     assert read(written(tmp_path, [each])).results == (each,)
 
@@ -305,7 +312,11 @@ def test_a_planned_trial_needs_no_result(tmp_path: Path) -> None:
 def test_each_result_is_in_the_file_when_it_is_added(tmp_path: Path) -> None:
     writer = Writer(tmp_path / "record.jsonl", header([result().trial]))
     writer.add(result())
-    assert [row["record"] for row in rows(tmp_path / "record.jsonl")] == ["header", "text", "result"]
+    assert [row["record"] for row in rows(tmp_path / "record.jsonl")] == [
+        "header",
+        "text",
+        "result",
+    ]
     writer.close(FINISHED)
 
 
@@ -488,7 +499,7 @@ def test_records_of_different_catalogs_are_not_combined(tmp_path: Path) -> None:
     first, second = one(tmp_path, "one", "mine"), one(tmp_path, "two", "other")
     suite = {**second.header["suite"], "catalog": "fedcba9876543210"}
     second = replace(second, header={**second.header, "suite": suite})
-    with pytest.raises(RecordError, match="different catalogs.*fedcba9876543210.*same Touchstone"):
+    with pytest.raises(RecordError, match=r"different catalogs.*fedcba9876543210.*same Touchstone"):
         combine([first, second])
 
 
@@ -498,7 +509,9 @@ def test_records_of_one_implementation_are_not_combined(tmp_path: Path) -> None:
         combine([first, second])
 
 
-def test_records_that_only_share_an_implementation_later_on_are_not_combined(tmp_path: Path) -> None:
+def test_records_that_only_share_an_implementation_later_on_are_not_combined(
+    tmp_path: Path,
+) -> None:
     records = [one(tmp_path, "one", on) for on in ("a", "b", "b")]
     with pytest.raises(RecordError, match="results of b"):
         combine(records)
@@ -507,7 +520,9 @@ def test_records_that_only_share_an_implementation_later_on_are_not_combined(tmp
 # the schema
 
 
-def test_every_line_of_a_real_record_fits_the_schema(real: Path, schema: Draft202012Validator) -> None:
+def test_every_line_of_a_real_record_fits_the_schema(
+    real: Path, schema: Draft202012Validator
+) -> None:
     for number, row in enumerate(rows(real), start=1):
         problems = [error.message for error in schema.iter_errors(row)]
         assert problems == [], number

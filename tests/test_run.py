@@ -38,7 +38,11 @@ def profile(folder: Path, name: str, *, alone: bool = False, **more: object) -> 
     """A profile of a backend in faults.py, with a zygote of its own if `alone`; its path."""
     lines = [f'name = "{name}"', f'backend = "faults:{name}"']
     lines += [f"{key} = {json.dumps(value)}" for key, value in more.items()]
-    lines += ["[environ]", f'PYTHONPATH = "{Path(__file__).parent}"', f'ALONE = "{name if alone else ""}"']
+    lines += [
+        "[environ]",
+        f'PYTHONPATH = "{Path(__file__).parent}"',
+        f'ALONE = "{name if alone else ""}"',
+    ]
     file = folder / f"{name}.toml"
     file.write_text("\n".join(lines), encoding="utf-8")
     return str(file)
@@ -83,7 +87,15 @@ def test_a_node_id_with_a_cell_and_k_choose_like_anywhere_in_pytest(tmp_path: Pa
 def test_xdist_workers_and_one_process_make_the_same_record(tmp_path: Path) -> None:
     stories = []
     for workers in "0", "2":
-        ran = run(*touchstone("run", "aliasing/*", "--implementation=eager", f"-n{workers}", f"-o{tmp_path / workers}"))
+        ran = run(
+            *touchstone(
+                "run",
+                "aliasing/*",
+                "--implementation=eager",
+                f"-n{workers}",
+                f"-o{tmp_path / workers}",
+            )
+        )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         record = read(tmp_path / workers / "record.jsonl")
         assert_whole(record)
@@ -110,7 +122,9 @@ def test_a_fault_costs_its_own_trials_and_no_others(tmp_path: Path) -> None:
     assert "CRASH recompiles/call_method_is_rebound" in ran.stdout
 
 
-def test_killing_the_zygote_by_hand_in_mid_run_loses_at_most_the_trials_in_flight(tmp_path: Path) -> None:
+def test_killing_the_zygote_by_hand_in_mid_run_loses_at_most_the_trials_in_flight(
+    tmp_path: Path,
+) -> None:
     running = subprocess.Popen(
         [*touchstone("run", "--implementation=eager", "-n2", f"-o{tmp_path}")],
         cwd=ROOT,
@@ -120,9 +134,13 @@ def test_killing_the_zygote_by_hand_in_mid_run_loses_at_most_the_trials_in_fligh
     )
     path = tmp_path / "record.jsonl"
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (path.exists() and path.read_text().count("result") > 10):
+    while time.monotonic() < deadline and not (
+        path.exists() and path.read_text().count("result") > 10
+    ):
         time.sleep(0.02)
-    zygote = json.loads(path.read_text().splitlines()[0])["implementations"]["eager"]["fingerprint"]["pid"]
+    zygote = json.loads(path.read_text().splitlines()[0])["implementations"]["eager"][
+        "fingerprint"
+    ]["pid"]
     os.kill(zygote, signal.SIGKILL)
     output, _ = running.communicate(timeout=240)
     record = read(path)
@@ -134,7 +152,9 @@ def test_killing_the_zygote_by_hand_in_mid_run_loses_at_most_the_trials_in_fligh
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])
-def test_the_catalog_in_random_order_tells_the_stories_that_conform(tmp_path: Path, seed: str) -> None:
+def test_the_catalog_in_random_order_tells_the_stories_that_conform(
+    tmp_path: Path, seed: str
+) -> None:
     ran = run(*touchstone("run", "--implementation=eager", f"--shuffle={seed}", f"-o{tmp_path}"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     record = read(tmp_path / "record.jsonl")
@@ -171,7 +191,10 @@ def test_no_process_of_the_near_side_imports_torch(tmp_path: Path) -> None:
         "str('torch' in sys.modules) + ' ' + ' '.join(sys.argv)))\n"
     )
     ran = subprocess.run(
-        [*touchstone("run", "aliasing/*", "-n2", f"-o{tmp_path / 'out'}"), f"--implementation={profile(tmp_path, 'honest')}"],
+        [
+            *touchstone("run", "aliasing/*", "-n2", f"-o{tmp_path / 'out'}"),
+            f"--implementation={profile(tmp_path, 'honest')}",
+        ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(spy)},
         capture_output=True,
@@ -189,7 +212,9 @@ def test_unsupported_needs_are_skipped_with_their_reason_and_nothing_applicable_
     tmp_path: Path,
 ) -> None:
     unable = profile(tmp_path, "wrong", claims=["fullgraph"])
-    ran = run(*touchstone("run", "autocast/*", "-n0", f"-o{tmp_path}", f"--implementation={unable}"))
+    ran = run(
+        *touchstone("run", "autocast/*", "-n0", f"-o{tmp_path}", f"--implementation={unable}")
+    )
     record = read(tmp_path / "record.jsonl")
     assert verdicts(record, "wrong") == {Verdict.UNSUPPORTED}
     assert ran.returncode == 5, ran.stdout
@@ -198,9 +223,15 @@ def test_unsupported_needs_are_skipped_with_their_reason_and_nothing_applicable_
     assert all(count.passed == count.applicable == 0 < count.total for count in counts.values())
 
 
-def test_a_broken_promise_shows_both_stories_the_reason_and_the_command_that_reruns_it(tmp_path: Path) -> None:
+def test_a_broken_promise_shows_both_stories_the_reason_and_the_command_that_reruns_it(
+    tmp_path: Path,
+) -> None:
     wrong = profile(tmp_path, "wrong")
-    ran = run(*touchstone("run", "autocast/ambient_dtype", "-n0", f"-o{tmp_path}", f"--implementation={wrong}"))
+    ran = run(
+        *touchstone(
+            "run", "autocast/ambient_dtype", "-n0", f"-o{tmp_path}", f"--implementation={wrong}"
+        )
+    )
     assert ran.returncode == 1
     assert "- call 1: compiles, 1 op, equals eager" in ran.stdout
     assert "+ call 1: compiles, 1 op, differs from eager in value of result" in ran.stdout
@@ -215,7 +246,9 @@ def test_a_broken_promise_shows_both_stories_the_reason_and_the_command_that_rer
 
 
 def test_the_report_can_be_made_again_from_the_record_alone(tmp_path: Path) -> None:
-    ran = run(*touchstone("run", "aliasing/one*", "-n0", "--implementation=eager", f"-o{tmp_path / 'a'}"))
+    ran = run(
+        *touchstone("run", "aliasing/one*", "-n0", "--implementation=eager", f"-o{tmp_path / 'a'}")
+    )
     again = run(*touchstone("report", str(tmp_path / "a/record.jsonl"), "-o", str(tmp_path / "b")))
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "a/index.html").read_text() == (tmp_path / "b/index.html").read_text()
@@ -224,7 +257,11 @@ def test_the_report_can_be_made_again_from_the_record_alone(tmp_path: Path) -> N
 
 def test_records_of_two_implementations_make_one_report(tmp_path: Path) -> None:
     for name in "eager", "aot_eager":
-        run(*touchstone("run", "aliasing/one*", "-n0", f"--implementation={name}", f"-o{tmp_path / name}"))
+        run(
+            *touchstone(
+                "run", "aliasing/one*", "-n0", f"--implementation={name}", f"-o{tmp_path / name}"
+            )
+        )
     records = [str(tmp_path / name / "record.jsonl") for name in ("eager", "aot_eager")]
     ran = run(*touchstone("report", *records, "-o", str(tmp_path / "both")))
     assert ran.returncode == 0, ran.stderr
@@ -237,10 +274,18 @@ def test_records_of_two_implementations_make_one_report(tmp_path: Path) -> None:
 
 
 BAD: Sequence[tuple[list[str], int, str]] = [
-    (["run", "--implementation=egger"], 4, "there is no implementation 'egger'; did you mean 'eager'?"),
+    (
+        ["run", "--implementation=egger"],
+        4,
+        "there is no implementation 'egger'; did you mean 'eager'?",
+    ),
     (["run", "--implementation=nope.toml"], 4, "the profile 'nope.toml' does not exist"),
     (["run", "-n0", "--implementation=no.such:thing"], 4, "No module named 'no'"),
-    (["run", "-n0", "--implementation=math:nothing"], 4, "module 'math' has no attribute 'nothing'"),
+    (
+        ["run", "-n0", "--implementation=math:nothing"],
+        4,
+        "module 'math' has no attribute 'nothing'",
+    ),
     (["run", "nothing/*"], 4, "no scenario matches 'nothing/*'"),
     (["run", "aliasin/*"], 4, "did you mean aliasing"),
     (["run", "--isolation=magic"], 4, "invalid choice: 'magic'"),

@@ -54,9 +54,9 @@ OUTCOMES = st.sampled_from(
         "raises RuntimeError, equals eager",
     ]
 )
-LINES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=12).map(
-    str.rstrip
-)
+LINES = st.text(
+    st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=12
+).map(str.rstrip)
 TEXTS = st.one_of(
     LINES,
     st.lists(LINES, min_size=1, max_size=4).flatmap(
@@ -122,7 +122,9 @@ def test_the_text_of_a_story_is_canonical(story: Story) -> None:
 
 @BOUNDED
 @given(STORIES, st.integers(0, 12))
-def test_common_indentation_and_blank_margins_are_no_part_of_a_story(story: Story, deep: int) -> None:
+def test_common_indentation_and_blank_margins_are_no_part_of_a_story(
+    story: Story, deep: int
+) -> None:
     assert parse("\n\n" + textwrap.indent(render(story), " " * deep) + "\n   ") == story
 
 
@@ -302,9 +304,7 @@ def test_a_call_without_outcome_is_refused_with_number_and_grammar(clauses: str,
 def test_calls_out_of_order_are_refused_with_what_was_expected(text: str, found: str) -> None:
     with pytest.raises(StoryError) as caught:
         parse(text)
-    assert str(caught.value) == (
-        f"calls are numbered {found}, expected 1, 2, 3 and so on in order"
-    )
+    assert str(caught.value) == (f"calls are numbered {found}, expected 1, 2, 3 and so on in order")
 
 
 def test_a_range_that_runs_backwards_is_refused() -> None:

@@ -22,11 +22,12 @@ BOUNDED = settings(max_examples=80, deadline=None, derandomize=True)
 MUST, SHOULD, MAY = TIERS
 
 
-def made(
+def made(  # noqa: PLR0913 - one argument for each thing that tests vary
     scenario: str,
     verdict: Verdict,
     promised: Sequence[Tier] = (MUST, SHOULD),
     kept: Sequence[Tier] = (),
+    *,
     on: str = "mine",
     tier: Tier | None = None,
 ) -> Result:
@@ -115,7 +116,11 @@ def test_results_come_in_the_order_of_the_plan() -> None:
     first, second = made("a/one", Verdict.PASS), made("a/two", Verdict.FAIL)
     planned = record([first, second], without=[Trial("a/three", "", "mine")])
     shuffled = Record(planned.header, (second, first), {})
-    assert [each.trial.scenario for each in table.results(shuffled)] == ["a/one", "a/two", "a/three"]
+    assert [each.trial.scenario for each in table.results(shuffled)] == [
+        "a/one",
+        "a/two",
+        "a/three",
+    ]
 
 
 def test_families_and_implementations_come_in_the_order_of_the_plan() -> None:
@@ -157,12 +162,14 @@ RESULTS = st.lists(
         st.sampled_from(Verdict),
         st.lists(st.sampled_from(TIERS), unique=True),
         st.lists(st.sampled_from(TIERS), unique=True),
-        st.sampled_from(["mine", "other"]),
+        on=st.sampled_from(["mine", "other"]),
     ),
     max_size=6,
     unique_by=lambda each: each.trial,
 )
-TRIALS = st.lists(st.builds(Trial, st.just("c/d"), st.sampled_from("xyz"), st.just("mine")), unique=True)
+TRIALS = st.lists(
+    st.builds(Trial, st.just("c/d"), st.sampled_from("xyz"), st.just("mine")), unique=True
+)
 
 
 @BOUNDED

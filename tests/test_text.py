@@ -11,7 +11,7 @@ from harness import catalog, plan
 from harness.catalog import read, variants
 from harness.model import Difference, Exit, Failure, Judgement, Observation, Result, Trial, Verdict
 from harness.record import Record
-from harness.story import Call, Event, Note, Step, Story, Tier, Told, parse, render
+from harness.story import Call, Event, Note, Step, Story, Tier, Told, lines, parse, render
 from reports import text
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ EXPECTED = "call 1: compiles, equals eager\ncall 2: reuses, equals eager\nweight
 TOLD = EXPECTED.replace("call 2: reuses", "call 2: compiles")
 
 
-def made(
+def made(  # noqa: PLR0913 - one argument for each thing that tests vary
     scenario: str,
     verdict: Verdict,
     kept: Sequence[Tier] = (),
+    *,
     on: str = "mine",
     variant: str = "",
     told: str = TOLD,
@@ -130,13 +131,25 @@ def test_the_command_of_a_variant_can_be_pasted() -> None:
 
 def test_the_summary_begins_with_the_matrix_and_ends_with_the_closing_line() -> None:
     said = text.summary(EVERY)
-    assert said.startswith(text.matrix(EVERY) + "\n\nnot conforming:\n")
+    assert said.startswith(text.matrix(EVERY) + "\n\n")
     assert said.endswith("\n\n" + text.closing(EVERY))
 
 
 def test_a_summary_of_what_conforms_is_matrix_and_closing_line() -> None:
-    whole = record([made("a/x", Verdict.PASS), made("a/y", Verdict.UNSUPPORTED)])
+    whole = record([made("a/x", Verdict.PASS), made("a/y", Verdict.IMPROVED)])
     assert text.summary(whole) == f"{text.matrix(whole)}\n\n{text.closing(whole)}"
+
+
+def test_what_is_unsupported_is_told_once_for_each_reason() -> None:
+    one = made("a/x", Verdict.UNSUPPORTED)
+    like = [replace(one, trial=Trial(f"a/y{number}", "", "mine")) for number in range(3)]
+    said = text.summary(record([one, *like, made("a/z", Verdict.UNSUPPORTED, on="other")]))
+    found = [row for row in said.splitlines() if "unsupported by" in row]
+    assert found == [
+        "unsupported by mine, 4 trials: the reason of a/x",
+        "unsupported by other, 1 trial: the reason of a/z",
+    ]
+    assert "not conforming" not in said
 
 
 @pytest.mark.parametrize("count", [text.SHOWN, text.SHOWN + 3])
@@ -258,7 +271,10 @@ EXPECTED_STORIES = st.sampled_from(
     [story for entry in catalog.read() for _, story in entry.stories]
 ).map(lambda story: render(parse(story)))
 SEEN = st.builds(
-    Observation, STORIES, failure=st.none() | st.builds(Failure, LINES, LINES, LINES, LINES), bug=LINES
+    Observation,
+    STORIES,
+    failure=st.none() | st.builds(Failure, LINES, LINES, LINES, LINES),
+    bug=LINES,
 )
 RESULTS = st.builds(
     Result,
@@ -289,8 +305,10 @@ def test_any_result_has_an_explanation(each: Result, argument: str) -> None:
 @BOUNDED
 @given(EXPECTED_STORIES, STORIES)
 def test_a_comparison_shows_every_line_of_both_stories(expected: str, story: Story) -> None:
-    each = replace(made("a/x", Verdict.FAIL), expected=expected, exit=Exit(Observation(story=story)))
+    each = replace(
+        made("a/x", Verdict.FAIL), expected=expected, exit=Exit(Observation(story=story))
+    )
     shown = text.compare(each)
     assert {line[:2] for line in shown} <= {"- ", "+ ", "  "}
-    assert [line[2:] for line in shown if line[0] != "+"] == text.lines(parse(expected))
-    assert [line[2:] for line in shown if line[0] != "-"] == text.lines(story)
+    assert [line[2:] for line in shown if line[0] != "+"] == lines(parse(expected))
+    assert [line[2:] for line in shown if line[0] != "-"] == lines(story)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -233,7 +233,7 @@ def limit_as_keyword(s: Subject) -> None:
 def wrappers_share_the_limit(s: Subject) -> None:
     """Wrappers of one function use up one limit, unless their compilations are isolated."""
     s.config(recompile_limit=2)
-    options = {"isolate_recompiles": True} if s.axis("isolate") else {}
+    options: dict[str, Any] = {"isolate_recompiles": True} if s.axis("isolate") else {}
     first = s.compile(add, dynamic=False, name="the first wrapper", **options)
     second = s.compile(add, dynamic=False, name="the second wrapper", **options)
     for number in range(3):

@@ -176,8 +176,8 @@ def tensors_and_numbers_alternate(s: Subject) -> None:
     for size, number in (2, None), (3, 3), (4, None), (4, None), (5, 4), (5, 4), (6, None):
         product(s.randn(size), s.randn(size) if number is None else number)
     s.change("numbers of other kinds follow")
-    for number in 9, 2.5, 3.5, 4.5, True:
-        product(s.randn(7), number)
+    for other in 9, 2.5, 3.5, 4.5, True:
+        product(s.randn(7), other)
 
 
 class Nine:
@@ -219,7 +219,7 @@ def call_method_is_rebound(s: Subject) -> None:
     first, second = Adder(), Adder()
     for amount in 1, 2, 3:
         s.change(f"the class's call method adds {amount}")
-        Adder.__call__ = lambda self, x, amount=amount: x + amount  # type: ignore[method-assign, misc, assignment]  # noqa: ARG005
+        Adder.__call__ = lambda self, x, amount=amount: x + amount  # type: ignore[method-assign, misc]  # noqa: ARG005
         apply(s.ones(2), first)
         apply(s.ones(2), second)
     apply(s.ones(2), Nine())
@@ -232,7 +232,7 @@ def collect(f: Callable[..., Tensor], x: Tensor, pairs: Sequence[tuple[Any, Any]
     """Collects the second half of each pair and passes what it has to a function that ignores it."""
     patches = []
     for _key, patch in pairs:
-        patches.append(patch)  # noqa: PERF402 - the loop is the point
+        patches.append(patch)
     return f(x, _key, patches)
 
 
