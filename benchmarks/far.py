@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.implementations import find
-from harness.isolate import Here, read_answer
+from harness.answer import read_answer
+from harness.isolate import Here
 from harness.model import Job, Observation
 
 EAGER = find("eager")

@@ -4,14 +4,14 @@ Method. Up to twelve scenarios spread evenly over the catalog, each in its first
 one after the other by every way in turn, a number of rounds; one round before these, in which the
 long-lived processes warm up, does not count. A figure is the median over scenarios of the median
 over rounds. Every way runs the same `harness.child.run` with the same observation, has the
-environment variables of `harness.isolate.environ`, and is timed on the near side of its process
+environment variables of `harness.environment.environ`, and is timed on the near side of its process
 boundary, from the request to the end of the process. What a trial answered is read inside that
 time, except under pytest --forked, which this favours. No time counts unless the trial came to
 its end.
 
     none        harness.isolate.Here in one warm process of its own: nothing is isolated, and what
                 a trial leaves in torch's and Python's caches speeds up its next round
-    fork        harness.isolate.Fork, with the zygote up and warm
+    fork        harness.fork.Fork, with the zygote up and warm
     fork, cold  the same with a zygote that has imported torch but compiled nothing
     spawn       harness.isolate.Spawn
     forked      `pytest --forked`, torch and torch._dynamo imported by the test module; a plugin
@@ -43,7 +43,10 @@ from measure import Target
 
 from conformance.session import open_folder
 from harness import catalog
-from harness.isolate import Fork, Isolation, Spawn, environ, profile, read_answer
+from harness.answer import read_answer
+from harness.environment import environ, profile
+from harness.fork import Fork
+from harness.isolate import Isolation, Spawn
 from harness.model import Job
 
 SCENARIOS = 12

@@ -27,7 +27,7 @@ from measure import Target
 
 from conformance.session import open_folder
 from harness import catalog, plan
-from harness.isolate import Fork
+from harness.fork import Fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable

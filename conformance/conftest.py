@@ -19,8 +19,8 @@ from conformance.recorder import PROPERTY, Recorder
 from conformance.session import MODES, Session, Settings, open_folder
 from harness import catalog, known, plan
 from harness.catalog import Entry, Variant
+from harness.environment import IsolationError
 from harness.implementations import DEFAULTS, ProfileError, find
-from harness.isolate import IsolationError
 from harness.judge import fails
 from harness.known import KnownError
 from harness.lint import lint

@@ -19,7 +19,7 @@ import pytest
 from conformance.session import Session
 from harness import __version__, catalog, plan
 from harness.catalog import Entry
-from harness.isolate import IsolationError, profile
+from harness.environment import IsolationError, profile
 from harness.model import Trial, Verdict
 from harness.record import Record, Writer, read, result_from_json
 from reports import html, text

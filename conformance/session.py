@@ -18,7 +18,9 @@ from typing import Any
 from harness import catalog, known, plan
 from harness.catalog import Entry, Variant
 from harness.condition import speaks_of
-from harness.isolate import Fork, Here, Isolation, IsolationError, Spawn, profile
+from harness.environment import IsolationError, profile
+from harness.fork import Fork
+from harness.isolate import Here, Isolation, Spawn
 from harness.judge import Terms, judge
 from harness.model import Exit, Implementation, Job, Known, Observation, Result
 from harness.story import Tier, render

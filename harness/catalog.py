@@ -137,7 +137,10 @@ def read_module(file: Path) -> list[Entry]:
     Raises:
         CatalogError: a scenario is not declared with literals, or the file is no Python.
     """
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CatalogError([f"{file}: is no UTF-8 text: {error}"]) from error
     try:
         tree = ast.parse(text, filename=str(file))
     except SyntaxError as error:

@@ -33,6 +33,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "homepage": str,
 }
 
+_OF_STRINGS = ("modules", "claims")
+
 
 class ProfileError(Exception):
     """An implementation is unknown or its profile cannot be used; the message says what to do."""
@@ -95,20 +97,26 @@ def read(file: Path) -> Implementation:
 
 
 def _check(file: Path, key: str, value: Any) -> None:  # noqa: ANN401 - whatever the file has
-    if key not in _TYPES:
-        near = difflib.get_close_matches(key, _TYPES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(_TYPES)}"
-        raise ProfileError(f"{file}: `{key}` is no key of a profile; {hint}")
-    if not isinstance(value, _TYPES[key]):
-        raise ProfileError(f"{file}: `{key}` is {value!r}, expected {_wanted(_TYPES[key])}")
-    if key == "name" and not re.fullmatch(r"[\w.+-]+", str(value)):
+    _check_kind(file, key, value)
+    if key == "name" and not re.fullmatch(r"[\w.+-]+", value):
         raise ProfileError(f"{file}: `name` is {value!r}; use letters, digits, and . _ + -")
-    claimed = value if isinstance(value, list) and key == "claims" and value != ["*"] else []
-    strange = [need for need in claimed if need not in NEEDS]
+    inside = list(value.values()) if key == "environ" else value if key in _OF_STRINGS else []
+    if not all(isinstance(each, str) for each in inside):
+        raise ProfileError(f"{file}: `{key}` is {value!r}, expected strings inside")
+    strange = [n for n in value if n not in NEEDS] if key == "claims" and value != ["*"] else []
     if strange:
         raise ProfileError(
             f"{file}: claims {strange[0]!r}, which is no need; the list is {', '.join(NEEDS)}"
         )
+
+
+def _check_kind(file: Path, key: str, value: object) -> None:
+    if key not in _TYPES:
+        near = difflib.get_close_matches(key, _TYPES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(_TYPES)}"
+        raise ProfileError(f"{file}: `{key}` is no key of a profile; {hint}")
+    if not isinstance(value, _TYPES[key]) or (isinstance(value, bool) and key != "interprets"):
+        raise ProfileError(f"{file}: `{key}` is {value!r}, expected {_wanted(_TYPES[key])}")
 
 
 def _wanted(kinds: type | tuple[type, ...]) -> str:

@@ -341,10 +341,12 @@ def _sentence(expected: Story, told: Story, first: Difference, count: int) -> st
     event = (told if first.event < len(told) else expected)[first.event]
     where = f"call {event.number}" if isinstance(event, Call) else f"event {first.event + 1}"
     more = f" (and {count - 1} more)" if count > 1 else ""
-    if not first.told:
+    if first.event >= len(told):
         return f"the story ends before {first.expected!r}{more}"
     if not first.expected:
         return f"{where} tells {first.told!r}, which nobody expects{more}"
+    if not first.told:
+        return f"{where} does not tell {first.expected!r}{more}"
     return f"{where} tells {first.told!r} instead of {first.expected!r}{more}"
 
 

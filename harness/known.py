@@ -37,9 +37,13 @@ def read(folder: Path = FOLDER) -> tuple[Known, ...]:
     found: list[Known] = []
     for file in sorted(folder.glob("*.toml")):
         try:
-            tables = tomllib.loads(file.read_text(encoding="utf-8")).get("known", [])
-        except tomllib.TOMLDecodeError as error:
+            document = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise KnownError(f"{file} is no TOML: {error}") from error
+        tables = document.pop("known", [])
+        if document or not isinstance(tables, list):
+            strange = ", ".join(document) or "[known]"
+            raise KnownError(f"{file} has {strange}; write each entry as a table [[known]]")
         found += [_read_entry(file, number, table) for number, table in enumerate(tables, start=1)]
     return tuple(found)
 
@@ -52,6 +56,12 @@ def _read_entry(file: Path, number: int, table: Mapping[str, object]) -> Known:
             f"{file}: entry {number} lacks {missing or 'nothing'} and has unknown {strange or 'nothing'}; "
             f"an entry has {', '.join(_FIELDS)}"
         )
+    for name, value in table.items():
+        if not isinstance(value, bool if name == "flaky" else str):
+            raise KnownError(
+                f"{file}: entry {number}: `{name}` is {value!r}, expected "
+                f"{'true or false' if name == 'flaky' else 'a string'}"
+            )
     entry = Known(**table)  # type: ignore[arg-type]
     try:
         read_condition(entry.when)

@@ -109,7 +109,7 @@ def _lint_stories(entry: Entry) -> Iterator[str]:
             yield f"expects no story under {where}: {error}"
             continue
         if not events:
-            yield f"expects an empty story under {where}; run it and write down what conforms"
+            yield f"expects an empty story under {where}; run it and accept"
         if not story.isascii():
             yield f"expects a story with characters beyond ASCII under {where}"
         if "ops" not in entry.tells and any(

@@ -162,19 +162,20 @@ def read(path: Path) -> Record:
         ) from error
     values = [_parse(path, number, row, len(rows)) for number, row in enumerate(rows, start=1)]
     _check_ends(path, values)
-    texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
     try:
+        texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
         results = tuple(
             result_from_json(_unpool(v, texts)) for v in values if v.get("record") == "result"
         )
         record = Record(values[0], results, values[-1])
         planned = set(record.planned)
+        counted = record.footer["results"]
     except (KeyError, TypeError, ValueError, StoryError) as error:
         raise RecordError(f"{path} is damaged: {error!r} in a line; run again") from error
     strange = [result.trial.id for result in results if result.trial not in planned]
-    if strange or record.footer["results"] != len(results):
+    if strange or counted != len(results):
         raise RecordError(
-            f"{path} is damaged: it has {len(results)} results, its footer counts {record.footer['results']}, "
+            f"{path} is damaged: it has {len(results)} results, its footer counts {counted}, "
             f"and {len(strange)} are not in its plan; run again"
         )
     return record
@@ -233,7 +234,7 @@ def _parse(path: Path, number: int, row: str, rows: int) -> dict[str, Any]:
 
 def _check_ends(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
     first = values[0] if values else {}
-    if first.get("record") != "header" or "plan" not in first:
+    if first.get("record") != "header" or not isinstance(first.get("plan"), list):
         raise RecordError(
             f"{path} is no record: its first line is no header; give a file that `touchstone run` wrote"
         )

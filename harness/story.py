@@ -107,7 +107,8 @@ _CALL = re.compile(
 )
 _RAN = re.compile(r"(?P<ran>compiles|reuses|runs uncompiled)(?: (?P<graphs>\d+|no) graphs?)?, ")
 _OPS = re.compile(r"(?P<ops>\d+) ops?, ")
-_PLACE = r"(?:result[^\s,]*|argument [^\s,]+)"
+_STEP = r"""(?:\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\]'"]*)\]|\.\w+)"""
+_PLACE = rf"(?:result|argument \w+){_STEP}*"
 _EFFECT = re.compile(
     rf"(?P<effect>mutates {_PLACE}|{_PLACE} (?:is|shares storage with) {_PLACE}), "
 )
@@ -221,6 +222,8 @@ def _filled(event: Event, block: list[str]) -> Event:
 
 
 def _dedent(text: str) -> list[str]:
+    if not text.strip():
+        return []
     rows = text.strip("\n").rstrip().split("\n")
     margin = min((len(row) - len(row.lstrip()) for row in rows if row.strip()), default=0)
     return [row[margin:] for row in rows]
@@ -255,6 +258,8 @@ def _read_calls(found: re.Match[str], line: str, row: int) -> list[Event]:
         ran, rest = clause["ran"], rest[clause.end() :]
         if ran == COMPILES:
             graphs = 0 if clause["graphs"] == "no" else int(clause["graphs"] or 1)
+        elif clause["graphs"]:
+            raise StoryError(f"line {row}: only a call that compiles has graphs, not {line!r}")
     if clause := _OPS.match(rest):
         ops, rest = int(clause["ops"]), rest[clause.end() :]
     while clause := _EFFECT.match(rest):
@@ -267,6 +272,8 @@ def _read_calls(found: re.Match[str], line: str, row: int) -> list[Event]:
         )
     first = int(found["first"])
     last = int(found["last"] or first)
+    if last < first:
+        raise StoryError(f"line {row}: calls {first}-{last} run backwards")
     return [
         Call(number, ran, rest, found["of"] or "", graphs, ops, tuple(effects))
         for number in range(first, last + 1)
@@ -289,11 +296,11 @@ def from_json(value: dict[str, Any]) -> Event:
     kind = _KINDS.get(fields.pop("kind", ""))
     if kind is None:
         raise StoryError(f"{value!r} is no event")
-    if "effects" in fields:
-        fields["effects"] = tuple(fields["effects"])
-    if "tier" in fields:
-        fields["tier"] = Tier(fields["tier"])
     try:
+        if "effects" in fields:
+            fields["effects"] = tuple(fields["effects"])
+        if "tier" in fields:
+            fields["tier"] = Tier(fields["tier"])
         return kind(**fields)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise StoryError(f"{value!r} is no event: {error}") from error

@@ -30,7 +30,9 @@ def summary(record: Record) -> str:
         if r.judgement.verdict is Verdict.UNSUPPORTED
     )
     for (name, reason), number in unsupported.items():
-        parts.append(f"\nunsupported by {name}, {number} trials: {reason}")
+        parts.append(
+            f"\nunsupported by {name}, {number} trial{'s' if number > 1 else ''}: {reason}"
+        )
     found = table.deviations(record)
     if found:
         arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
@@ -82,8 +84,7 @@ def explain(result: Result, argument: str) -> str:
     parts = [f"{made.verdict.upper()}{tier} {result.trial.id}", made.reason, ""]
     parts += compare(result)
     observation = result.exit.observation
-    if observation.bug:
-        parts += ["", observation.bug.rstrip()]
+    parts += [f"\n{bug.rstrip()}" for bug in (result.exit.bug, observation.bug) if bug]
     if observation.failure:
         parts += ["", observation.failure.traceback.rstrip()[-3000:]]
     if result.exit.output.strip():

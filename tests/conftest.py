@@ -13,7 +13,7 @@ import pytest
 from conformance.session import Session, Settings, open_folder
 from harness import catalog
 from harness.catalog import Entry, Variant
-from harness.isolate import Fork
+from harness.fork import Fork
 from harness.model import Implementation, Result
 from harness.needs import NEEDS
 

@@ -13,7 +13,8 @@ import pytest
 from conftest import ROOT, Try, fault, first_variants
 
 from conformance.session import Session, Settings
-from harness.isolate import Fork, IsolationError, environ
+from harness.environment import IsolationError, environ
+from harness.fork import Fork
 from harness.model import Implementation, Verdict
 from harness.needs import NEEDS
 from harness.story import render
@@ -183,7 +184,7 @@ def test_a_zygote_without_warming_up_tells_the_same_stories(folder: Path, fork: 
 def test_the_zygote_ends_when_its_guardian_ends(tmp_path: Path) -> None:
     code = (
         "import os, sys, pathlib\n"
-        "from harness.isolate import Fork\n"
+        "from harness.fork import Fork\n"
         "from harness.model import Implementation\n"
         "fork = Fork(pathlib.Path(sys.argv[1]), os.getpid())\n"
         "print(fork.hello(Implementation('eager', backend='eager'))['pid'], flush=True)\n"

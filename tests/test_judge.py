@@ -588,6 +588,21 @@ def test_the_usual_tiers_speak_of_every_facet() -> None:
     assert set(USUAL) == {"compiles", "ops", "effects", "outcome"}
 
 
+@pytest.mark.parametrize(
+    ("expected", "text", "promised", "kept"),
+    [
+        ("x (may) = 1", "x (may) = 1\nreset", (Tier.MUST, Tier.MAY), (Tier.MAY,)),
+        ("call 1: equals eager", "call 1: compiles, equals eager", TIERS[:2], (Tier.MUST,)),
+    ],
+)
+def test_a_broken_promise_counts_though_the_story_has_no_other_of_its_tier(
+    expected: str, text: str, promised: tuple[Tier, ...], kept: tuple[Tier, ...]
+) -> None:
+    made = told(text, expected)
+    assert made.verdict is Verdict.FAIL
+    assert (made.promised, made.kept) == (promised, kept)
+
+
 # fails
 
 

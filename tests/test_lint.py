@@ -182,7 +182,7 @@ def test_a_text_that_is_no_story_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_an_empty_story_is_told_how_to_be_filled(tmp_path: Path) -> None:
     found = only(tmp_path, "call 1: compiles, equals eager", "")
-    assert found.endswith("expects an empty story under 'otherwise'; run it and accept")
+    assert "expects an empty story under 'otherwise'; run it and " in found
 
 
 def test_characters_beyond_ascii_are_told(tmp_path: Path) -> None:

@@ -430,7 +430,6 @@ def test_a_line_that_is_no_json_in_the_middle_is_refused_by_number(tmp_path: Pat
 @pytest.mark.parametrize(
     ("line", "fields"),
     [
-        (0, {"plan": 5}),
         (0, {"plan": [{"scenario": "x"}]}),
         (0, {"plan": [5]}),
         (1, {"digest": ...}),

@@ -1,0 +1,99 @@
+"""The papers of one trial: the answer and output files, and what can be read from them. Near side.
+
+Knows the format of an answer (see `child`). Must not start processes or judge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.model import Exit, Failure, Observation
+from harness.story import StoryError, from_json
+
+OUTPUT_KEPT = 16_000
+
+_serial = 0
+
+
+@contextlib.contextmanager
+def open_papers(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Paths for one trial's answer and output, which are gone afterwards."""
+    global _serial  # noqa: PLW0603 - a process-wide count is what makes the names unique
+    _serial += 1
+    stem = folder / f"trial-{os.getpid()}-{_serial}"
+    answer, output = stem.with_suffix(".answer"), stem.with_suffix(".output")
+    try:
+        yield answer, output
+    finally:
+        answer.unlink(missing_ok=True)
+        output.unlink(missing_ok=True)
+
+
+def tail(path: Path, size: int) -> str:
+    """The last bytes of a file as text, with a note if there were more."""
+    with path.open("rb") as file:
+        length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - size))
+        text = file.read().decode("utf-8", "backslashreplace")
+    return f"[... {length - size} bytes before this ...]\n{text}" if length > size else text
+
+
+def read_exit(  # noqa: PLR0913 - one argument for each thing that was seen
+    answer: Path,
+    output: Path,
+    *,
+    status: int | None = None,
+    timed_out: bool = False,
+    bug: str = "",
+    seconds: float = 0.0,
+    leftovers: int = 0,
+) -> Exit:
+    """How a trial ended, from its papers and from what the near side saw."""
+    observation, garbage = read_answer(answer)
+    return Exit(
+        observation=observation,
+        status=status,
+        timed_out=timed_out,
+        bug=bug or garbage,
+        output=tail(output, OUTPUT_KEPT) if output.exists() else "",
+        seconds=round(seconds, 6),
+        leftovers=leftovers,
+    )
+
+
+def read_answer(path: Path) -> tuple[Observation, str]:
+    """What an answer file says, and what is wrong with the file; a line cut short by a crash is not wrong."""
+    found: dict[str, Any] = {"story": [], "evidence": []}
+    text = path.read_bytes() if path.exists() else b""
+    whole, _, _ = text.rpartition(b"\n")
+    garbage = ""
+    for number, row in enumerate(whole.split(b"\n") if whole else [], start=1):
+        try:
+            _read_line(json.loads(row), found)
+        except (ValueError, TypeError, KeyError, AttributeError, StoryError) as error:
+            garbage = f"line {number} of the answer is not ours: {row[:80]!r} ({error})"
+            break
+    story, evidence = tuple(found.pop("story")), tuple(found.pop("evidence"))
+    return Observation(story=story, evidence=evidence, **found), garbage
+
+
+def _read_line(line: Mapping[str, Any], found: dict[str, Any]) -> None:
+    match line:
+        case {"begin": versions}:
+            found["versions"] = dict(versions)
+        case {"event": event, "evidence": evidence}:
+            found["story"].append(from_json(event))
+            found["evidence"].append(dict(evidence))
+        case {"failure": failure}:
+            found["failure"] = Failure(**failure)
+        case {"bug": bug}:
+            found["bug"] = str(bug)
+        case {"end": {"channels": channels, "artefacts": artefacts}}:
+            found.update(ended=True, channels=dict(channels), artefacts=tuple(artefacts))
+        case _:
+            raise ValueError("expected begin, event, failure, bug or end")

@@ -1,0 +1,75 @@
+"""The far side as a process: which interpreter, with which environment variables. Near side.
+
+Knows what must not reach a far-side process. Must not start one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness import toolchain
+from harness.model import Implementation
+
+BOOT = Path(__file__).with_name("boot.py")
+
+#: Variables that would change what is judged, or how torch behaves in a process that only forks.
+_DROPPED = (
+    "TORCHDYNAMO_",
+    "TORCH_COMPILE",
+    "TORCHINDUCTOR_",
+    "TORCH_LOGS",
+    "TORCH_TRACE",
+    "TORCH_DYNAMO",
+    "TORCH_FR",
+    "PYTEST_",
+)
+_SET = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+class IsolationError(Exception):
+    """A far-side process cannot be started; the message says which, why, and what to do."""
+
+
+def interpreter(implementation: Implementation) -> str:
+    """The path of the interpreter that runs an implementation.
+
+    Raises:
+        IsolationError: there is no such interpreter.
+    """
+    named = implementation.python or sys.executable
+    found = shutil.which(Path(named).expanduser())
+    if found is None:
+        raise IsolationError(
+            f"implementation {implementation.name!r} names the interpreter {named!r}, which does not exist "
+            "or cannot be executed; correct `python` in its profile"
+        )
+    return found
+
+
+def environ(implementation: Implementation, folder: Path) -> dict[str, str]:
+    """The environment of an implementation's processes: ours without what would change the judgement."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_DROPPED) and not (implementation.python and name == "PYTHONPATH")
+    }
+    return {**kept, **_SET, **toolchain.install(folder), **implementation.environ}
+
+
+def profile(implementation: Implementation) -> dict[str, Any]:
+    """The implementation as JSON values, for the far side."""
+    return json.loads(json.dumps(dataclasses.asdict(implementation)))  # type: ignore[no-any-return]
