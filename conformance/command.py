@@ -162,7 +162,7 @@ def _run(asked: argparse.Namespace) -> int:
         str(HERE / "cases"),
         *("-c", str(HERE / "touchstone.ini"), f"--rootdir={HERE.parent}"),
         *("-p", "no:cacheprovider", f"--report={asked.output}", f"--isolation={asked.isolation}"),
-        *("-n", asked.workers, f"--time-limit={asked.time_limit}"),
+        *("-n", asked.workers, "--dist=worksteal", f"--time-limit={asked.time_limit}"),
         *(f"--implementation={name}" for name in asked.implementation or ()),
         *(f"--select={pattern}" for pattern in select),
         *([f"--shuffle={asked.shuffle}"] if asked.shuffle else []),

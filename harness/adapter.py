@@ -62,6 +62,8 @@ class TorchCompile:
         self._patches = contextlib.ExitStack()
         self.channels = {
             "compilations": "available",
+            "ops": "available",
+            "log lines": "available",
             "recompile reasons": "available",
             "graph breaks": "available",
             "guards": "available",

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.condition import read_condition
 from harness.judge import Terms, fails, judge
 from harness.model import Exit, Judgement, Observation, Result, Trial, Verdict
 from harness.record import Record
-from harness.story import TIERS, Tier
+from harness.story import TIERS, Tier, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,29 @@ class Count:
 def results(record: Record) -> list[Result]:
     """One result for each planned trial, in the order of the plan; `not_run` where the record has none."""
     found = {result.trial: result for result in record.results}
-    return [found.get(trial) or _missing(trial) for trial in record.planned]
+    return [found.get(trial) or _missing(record, trial) for trial in record.planned]
 
 
-def _missing(trial: Trial) -> Result:
-    nothing = judge(Terms(()), [])
-    return Result(trial, nothing, "", "", Exit(Observation()))
+def _missing(record: Record, trial: Trial) -> Result:
+    try:
+        condition, story = _expected(record, trial)
+        tiers = record.header["scenarios"][trial.scenario]["tiers"]
+        own = {facet: Tier(text.partition(":")[0]) for facet, text in tiers.items()}
+        terms = Terms(parse(story), own)
+    except (KeyError, ValueError):  # a foreign header is no reason to lose the row
+        condition, story, terms = "", "", Terms(())
+    return Result(trial, judge(terms, []), story, condition, Exit(Observation()))
+
+
+def _expected(record: Record, trial: Trial) -> tuple[str, str]:
+    """Condition and story that conform, from the header alone."""
+    scenario = record.header["scenarios"][trial.scenario]
+    versions = record.header["implementations"][trial.implementation]["fingerprint"]
+    settings = dict(each.split("=", 1) for each in trial.variant.split(",") if "=" in each)
+    for each in scenario["stories"]:
+        if read_condition(each["condition"]).holds(settings, versions):
+            return each["condition"], each["story"]
+    raise KeyError(trial.variant)
 
 
 def families(record: Record) -> list[str]:

@@ -12,7 +12,7 @@ from harness.condition import (
     speaks_of,
 )
 
-BOUNDED = settings(max_examples=100, deadline=None, derandomize=True)
+BOUNDED = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def holds(text: str, torch: str = "2.13.0", **axes: object) -> bool:

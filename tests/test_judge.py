@@ -11,7 +11,7 @@ from harness.judge import CAPTURED, USUAL, Terms, fails, judge, promises
 from harness.model import Exit, Failure, Judgement, Known, Observation, Verdict
 from harness.story import TIERS, Call, Event, Note, Step, Story, Tier, Told, parse
 
-BOUNDED = settings(max_examples=150, deadline=None, derandomize=True)
+BOUNDED = settings(max_examples=80, deadline=None, derandomize=True)
 
 KERNEL = "mine.kernel"
 STORY = """

@@ -13,7 +13,7 @@ from harness import catalog, plan
 from harness.catalog import Entry, Variant, variants
 from harness.model import Implementation, Trial
 
-BOUNDED = settings(max_examples=60, deadline=None, derandomize=True)
+BOUNDED = settings(max_examples=30, deadline=None, derandomize=True)
 
 MINE, OTHER = Implementation("mine", backend="eager"), Implementation("other", backend="eager")
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
-BOUNDED = settings(max_examples=50, deadline=None, derandomize=True)
+BOUNDED = settings(max_examples=40, deadline=None, derandomize=True)
 REAL = ("aliasing/one_argument_becomes_two", "modules/*", "recompiles/wrappers_share_a_history")
 
 GRAPH = "def forward(self, x):\n    return x + 1\n" * 10

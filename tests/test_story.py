@@ -28,7 +28,7 @@ from harness.story import (
     to_json,
 )
 
-BOUNDED = settings(max_examples=150, deadline=None, derandomize=True)
+BOUNDED = settings(max_examples=80, deadline=None, derandomize=True)
 
 NAMES = st.from_regex(r"[a-z]([a-z0-9 \[\].]{0,8}[a-z0-9\]])?", fullmatch=True).filter(
     lambda name: name != "change" and not name.startswith("call")

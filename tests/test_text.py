@@ -17,7 +17,7 @@ from reports import text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BOUNDED = settings(max_examples=60, deadline=None, derandomize=True)
+BOUNDED = settings(max_examples=40, deadline=None, derandomize=True)
 
 EXPECTED = "call 1: compiles, equals eager\ncall 2: reuses, equals eager\nweight: equals eager\n"
 TOLD = EXPECTED.replace("call 2: reuses", "call 2: compiles")
