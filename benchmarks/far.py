@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.implementations import find
 from harness.answer import read_answer
+from harness.implementations import find
 from harness.isolate import Here
 from harness.model import Job, Observation
 

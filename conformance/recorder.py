@@ -171,9 +171,11 @@ def describe(entry: Entry) -> dict[str, Any]:
         "axes": {axis: list(values) for axis, values in entry.axes.items()},
         "needs": list(entry.needs),
         "seed": list(entry.seed),
+        "tells": list(entry.tells),
         "tiers": dict(entry.tiers),
         "exact": entry.exact,
         "torch": entry.torch,
+        "formerly": list(entry.formerly),
         "stories": [{"condition": condition, "story": story} for condition, story in entry.stories],
     }
 

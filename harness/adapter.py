@@ -95,11 +95,8 @@ class TorchCompile:
         torch.compiler.reset()
 
     def close(self) -> None:
-        """Give the flags back their values."""
+        """Give the flags back their values and stop observing."""
         self._patches.close()
-
-    def leave(self) -> None:
-        """Stop observing, for a process that goes on to do something else."""
         self._trace.close()
         self._unwatch()
 
@@ -196,9 +193,13 @@ def resolve(backend: str) -> Any:  # noqa: ANN401 - a name or a callable
 
 def _artefacts(code: CodeType) -> Iterator[object]:
     names = [name for name in code.co_names if name.startswith("__compiled_fn")]
-    for module in list(sys.modules.values()) if names else []:
-        space = getattr(module, "__dict__", {})
-        yield from (space[name] for name in names if name in space)
+    # Newest first: the scenario's own module is the last that was imported, and touching thousands of modules
+    # would copy their pages into every forked child.
+    for module in reversed(list(sys.modules)) if names else ():
+        space = getattr(sys.modules[module], "__dict__", {})
+        if names[0] in space:
+            yield from (space[name] for name in names if name in space)
+            return
 
 
 def _name(artefact: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,10 @@ def _entry(file: Path, rows: Sequence[str], node: ast.FunctionDef, call: ast.Cal
                 [f"{where}: `{keyword.arg}` is no literal ({error}); the catalog is read, not run"]
             ) from error
         nodes[keyword.arg] = keyword.value
-    unknown = sorted(set(values) - _KEYWORDS)
+    for name, value in values.items():
+        if name in _KEYWORDS and not _KEYWORDS[name](value):
+            raise CatalogError([f"{where}: `{name}` must be {_WANTED[name]}; found {value!r}"])
+    unknown = sorted(set(values) - set(_KEYWORDS))
     if unknown or call.args:
         raise CatalogError(
             [
@@ -211,9 +214,55 @@ def _entry(file: Path, rows: Sequence[str], node: ast.FunctionDef, call: ast.Cal
     )
 
 
-_KEYWORDS = frozenset(
-    "ref expect axes needs seed tells tiers exact torch formerly".split()  # noqa: SIM905 - reads better
-)
+def _is_strings(value: object) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(each, str) for each in value)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(key, str) and isinstance(each, str) for key, each in value.items()
+    )
+
+
+def _is_axes(value: object) -> bool:
+    """Whether every axis has a tuple of plain values that differ as text, because ids are text."""
+    return isinstance(value, dict) and all(
+        isinstance(axis, str)
+        and isinstance(values, tuple)
+        and len({str(each) for each in values}) == len(values) > 0
+        for axis, values in value.items()
+    )
+
+
+def _is_string(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_STRINGS = "a tuple of strings"
+_KEYWORDS: Mapping[str, Callable[[object], bool]] = {
+    "ref": _is_string,
+    "expect": lambda value: _is_string(value) or (_is_table(value) and bool(value)),
+    "axes": _is_axes,
+    "needs": _is_strings,
+    "seed": _is_strings,
+    "tells": _is_strings,
+    "tiers": _is_table,
+    "exact": _is_string,
+    "torch": _is_string,
+    "formerly": _is_strings,
+}
+_WANTED: Mapping[str, str] = {
+    "ref": "a string",
+    "expect": "a story or a dictionary of condition to story",
+    "axes": "a dictionary of axis to a tuple of values that differ as text",
+    "needs": _STRINGS,
+    "seed": _STRINGS,
+    "tells": _STRINGS,
+    "tiers": "a dictionary of facet to 'tier: reason'",
+    "exact": "a string",
+    "torch": "a string of version clauses",
+    "formerly": _STRINGS,
+}
 
 
 def _stories(

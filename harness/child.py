@@ -31,7 +31,7 @@ import torch
 
 from harness.adapter import TorchCompile, phase
 from harness.model import Failure, Implementation, Job
-from harness.scenario import Scenario, Subject
+from harness.scenario import Scenario
 from harness.story import Event, to_json
 from harness.subject import Judged, Oracle, Settings
 
@@ -107,6 +107,13 @@ def run(job: Job, write: Write) -> None:
     said = Said()
     logging.getLogger("torch").addHandler(said)
     try:
+        _run(job, write, said)
+    finally:
+        logging.getLogger("torch").removeHandler(said)
+
+
+def _run(job: Job, write: Write, said: Said) -> None:
+    try:
         scenario = find(job)
         implementation = Implementation(**job.implementation)
         settings = Settings(
@@ -129,17 +136,15 @@ def run(job: Job, write: Write) -> None:
         return
 
     def tell(event: Event, evidence: Mapping[str, Any]) -> None:
-        logs = said.take()
-        write(
-            {"event": to_json(event), "evidence": {**evidence, **({"logs": logs} if logs else {})}}
-        )
+        logs = {"logs": lines} if (lines := said.take()) else {}
+        write({"event": to_json(event), "evidence": {**evidence, **logs}})
 
-    subject: Subject = Judged(settings, adapter, oracle, tell)
     try:
-        scenario.body(subject)
+        scenario.body(Judged(settings, adapter, oracle, tell))
     except BaseException as error:  # noqa: BLE001 - whatever the implementation raises ends the story
         write({"failure": dataclasses.asdict(_failure(error, phase(error)))})
-    adapter.close()
+    finally:
+        adapter.close()
     write({"end": {"channels": adapter.channels, "artefacts": adapter.artefacts()}})
 
 

@@ -69,7 +69,11 @@ def read_condition(text: str) -> Condition:
             except InvalidSpecifier as error:
                 raise ConditionError(f"{clause!r} names no version: {error}") from error
             versions[package] = versions.get(package, SpecifierSet()) & more
-        elif found := _SETTING.match(clause):
+        elif (found := _SETTING.match(clause)) and found[1] in settings:
+            raise ConditionError(
+                f"{text!r} says twice what {found[1]} is; write {found[1]}=one|other"
+            )
+        elif found:
             settings[found[1]] = tuple(value.strip() for value in found[2].split("|"))
         else:
             raise ConditionError(

@@ -28,6 +28,7 @@ _DROPPED = (
     "TORCH_DYNAMO",
     "TORCH_FR",
     "PYTEST_",
+    "PYTHONDONTWRITEBYTECODE",
 )
 _SET = {
     "OMP_NUM_THREADS": "1",

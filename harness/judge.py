@@ -68,14 +68,23 @@ def judge(terms: Terms, attempts: Sequence[Exit]) -> Judgement:
         return Judgement(Verdict.UNSUPPORTED, terms.applies, promised=promised)
     if not attempts:
         return Judgement(Verdict.NOT_RUN, "planned, but there is no result", promised=promised)
-    judgements = [replace(_judge_one(terms, attempt), promised=promised) for attempt in attempts]
+    judged = (_judge_one(terms, attempt) for attempt in attempts)
+    judgements = [replace(made, promised=_counted(promised, made)) for made in judged]
     bug = next((each for each in judgements if each.verdict is Verdict.BUG), None)
     if bug:
         return bug
     told = {(each.verdict, each.signature) for each in judgements}
     if len(told) > 1:
-        return _judge_flaky(terms, judgements)
+        return _apply_needs(terms, _judge_flaky(terms, judgements))
     return _apply_known(terms, _apply_needs(terms, judgements[0]))
+
+
+def _counted(promised: tuple[Tier, ...], made: Judgement) -> tuple[Tier, ...]:
+    """The promised tiers, and the one that a story broke by telling what nobody expects."""
+    if made.verdict is not Verdict.FAIL:
+        return promised
+    broken = {_binding(each.tier) for each in made.differences if not each.better}
+    return tuple(tier for tier in TIERS if tier in broken or tier in promised)
 
 
 def fails(judgement: Judgement, *, strict: bool = False) -> bool:
@@ -232,9 +241,18 @@ def _judge_story(terms: Terms, exit_: Exit, differences: tuple[Difference, ...])
         )
     if differences:
         fewer = _compilations(terms.story) - _compilations(exit_.observation.story)
-        reason = f"{fewer} fewer compilations than the story has" if fewer else "compiles later"
+        reason = (
+            f"{fewer} fewer compilations than the story has" if fewer else _other_gain(differences)
+        )
         return Judgement(Verdict.IMPROVED, reason, Tier.SHOULD, differences=differences, kept=kept)
     return Judgement(Verdict.PASS, kept=kept)
+
+
+def _other_gain(differences: Sequence[Difference]) -> str:
+    """What is better in a story with as many compilations as expected."""
+    if any(each.expected == UNCOMPILED for each in differences):
+        return "compiled code runs where the story has none"
+    return "compiles later than the story has it"
 
 
 def _binding(tier: Tier) -> Tier:

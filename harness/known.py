@@ -64,10 +64,15 @@ def _read_entry(file: Path, number: int, table: Mapping[str, object]) -> Known:
             )
     entry = Known(**table)  # type: ignore[arg-type]
     try:
-        read_condition(entry.when)
+        settings = read_condition(entry.when).settings
         date.fromisoformat(entry.expires or "2000-01-01")
     except (ConditionError, ValueError) as error:
         raise KnownError(f"{file}: entry {number} cannot be read: {error}") from error
+    if settings:
+        raise KnownError(
+            f"{file}: entry {number}: `when` is {entry.when!r}, but speaks of versions only; put the "
+            "variant into `scenario`"
+        )
     return entry
 
 

@@ -36,6 +36,8 @@ from harness.story import StoryError, Tier, from_json, to_json
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
+_KINDS = ("header", "text", "result", "footer")
+
 #: Texts longer than this are written once and referred to.
 _LONG = 200
 
@@ -162,6 +164,9 @@ def read(path: Path) -> Record:
         ) from error
     values = [_parse(path, number, row, len(rows)) for number, row in enumerate(rows, start=1)]
     _check_ends(path, values)
+    kinds = sorted({str(value.get("record")) for value in values} - set(_KINDS))
+    if kinds:
+        raise RecordError(f"{path} is damaged: it has lines of kind {', '.join(kinds)}; run again")
     try:
         texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
         results = tuple(
@@ -172,11 +177,12 @@ def read(path: Path) -> Record:
         counted = record.footer["results"]
     except (KeyError, TypeError, ValueError, StoryError) as error:
         raise RecordError(f"{path} is damaged: {error!r} in a line; run again") from error
-    strange = [result.trial.id for result in results if result.trial not in planned]
+    done = Counter(result.trial for result in results)
+    strange = [trial for trial, number in done.items() if trial not in planned or number > 1]
     if strange or counted != len(results):
         raise RecordError(
             f"{path} is damaged: it has {len(results)} results, its footer counts {counted}, "
-            f"and {len(strange)} are not in its plan; run again"
+            f"and {len(strange)} are not in its plan or there twice; run again"
         )
     return record
 

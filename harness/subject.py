@@ -5,6 +5,7 @@ Knows how a call, a note or an exception becomes an event. Must not know what wa
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -206,9 +207,10 @@ class Oracle(_Subject):
         return result
 
     def note(self, name: str, value: object) -> None:
-        self.sights.append(picture.take(value, name))
+        self.sights.append(picture.take(value, _named(name)))
 
     def tell(self, name: str, value: object, *, tier: str = "must") -> None:  # noqa: ARG002 - not eager's
+        _named(name)
         self.sights.append(None)
 
     def change(self, what: str) -> None:  # noqa: ARG002 - not eager's
@@ -289,7 +291,7 @@ class Judged(_Subject):
 
     def note(self, name: str, value: object) -> None:
         expected = next(self._sights, None)
-        told = picture.take(value, name)
+        told = picture.take(value, _named(name))
         if not isinstance(expected, tuple):
             found = [Difference("structure", name, "no note", "a note")]
         else:
@@ -300,7 +302,7 @@ class Judged(_Subject):
 
     def tell(self, name: str, value: object, *, tier: str = "must") -> None:
         next(self._sights, None)
-        self._say(Told(name, picture.describe(value), Tier(tier)), {})
+        self._say(Told(_named(name), picture.describe(value).strip(), Tier(tier)), {})
 
     def change(self, what: str) -> None:
         next(self._sights, None)
@@ -319,6 +321,19 @@ class Judged(_Subject):
 
     def graphs(self) -> Sequence[CapturedGraph]:
         return self._adapter.graphs()
+
+
+def _named(name: str) -> str:
+    """The name of a note, which must not read like another line of a story.
+
+    Raises:
+        ValueError: it does.
+    """
+    if not re.fullmatch(r"(?!calls? \d|change\b|reset\b)[^:=()\n]*[^:=()\s]", name):
+        raise ValueError(
+            f"{name!r} is no name of a note: no ':', '=', '(' or ')', not like a call or change"
+        )
+    return name
 
 
 def _ran(seen: Sighting) -> str:
@@ -344,7 +359,7 @@ def _outcome(
     if error is not None:
         return f"raises {sight.error}, {_differs(found)}" if not found else _differs(found), found
     if program.tell and not found:
-        return f"returns {picture.describe(result)}", []
+        return f"returns {picture.describe(result).strip() or 'nothing'}", []
     return _differs(found, RESEMBLES if program.compare == "metadata" else EQUALS), found
 
 

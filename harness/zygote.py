@@ -19,8 +19,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
-import gc
-import importlib
 import json
 import os
 import selectors
@@ -35,8 +33,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import child, fingerprint
-from harness.adapter import TorchCompile
 from harness.model import Implementation, Job
+from harness.warmth import warm
 
 _PR_SET_PDEATHSIG = 1
 
@@ -132,21 +130,22 @@ class Zygote:
 
     def _start(self, client: _Client, message: Mapping[str, Any]) -> None:
         assert_single_threaded()
+        own = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become(message)
+            self._become(message, own)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         client.pid = pid
         self._jobs[pid] = client
         _send(client, {"pid": pid})
 
-    def _become(self, message: Mapping[str, Any]) -> None:
+    def _become(self, message: Mapping[str, Any], zygote: int) -> None:
         """Turn this fresh child into the one that runs the job; never returns."""
         status = 1
         try:
             os.setpgid(0, 0)
-            _die_with_parent()
+            _die_with(zygote)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for client in self._clients.values():
@@ -176,9 +175,10 @@ class Zygote:
             path = f"{self.path}.{os.getpid()}.{len(self._branches) + len(self._cold)}"
             listener = listen(path)
             assert_single_threaded()
+            own = os.getpid()
             pid = os.fork()
             if pid == 0:
-                self._become_branch(listener, path, Implementation(**profile))
+                self._become_branch(Zygote(listener, path, own), Implementation(**profile))
             listener.close()
             self._branches[key] = pid, path
         return {"socket": self._branches[key][1]}
@@ -187,19 +187,19 @@ class Zygote:
         if key in self._branches:
             _end(self._branches[key][0])
 
-    def _become_branch(self, listener: socket.socket, path: str, profile: Implementation) -> None:
+    def _become_branch(self, branch: Zygote, profile: Implementation) -> None:
         """Turn this fresh child into a warm zygote; never returns."""
         status = 1
         try:
-            _die_with_parent()
+            _die_with(branch.guardian)
             signal.set_wakeup_fd(-1)
             for client in self._clients.values():
                 client.connection.close()
             self.listener.close()
-            warm(profile)
+            warm(profile, front_end=False)
             status = 3
             assert_single_threaded()
-            Zygote(listener, path, os.getppid()).serve()
+            branch.serve()
             status = 0
         except BaseException:  # noqa: BLE001 - the last frame of the process
             traceback.print_exc()
@@ -271,10 +271,12 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this process when its zygote dies, so that nothing is orphaned. Linux only."""
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when its parent dies, so that nothing is orphaned. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it had died before
 
 
 def assert_single_threaded() -> None:
@@ -298,28 +300,6 @@ def listen(path: str) -> socket.socket:
     return listener
 
 
-def warm(implementation: Implementation) -> None:
-    """Compile two trivial functions and forget them, so that children find every import done.
-
-    That this changes no story is proven by a test (tests/test_isolation.py).
-    """
-    torch = importlib.import_module("torch")
-    adapter = TorchCompile(implementation)
-
-    def trivial(x: Any) -> Any:  # noqa: ANN401 - a tensor, in a module that does not import torch
-        return x + 1
-
-    compiled = adapter.compile(trivial, {})
-    for size in (2, 3):
-        with adapter.watch():
-            compiled(torch.zeros(size, device=implementation.device))
-    adapter.close()
-    adapter.leave()
-    adapter.reset()
-    gc.collect()
-    gc.freeze()
-
-
 def main(arguments: list[str]) -> None:
     """Serve on an inherited socket: `zygote FD PATH GUARDIAN WARM`."""
     faulthandler.enable()
@@ -327,5 +307,6 @@ def main(arguments: list[str]) -> None:
     listener = socket.socket(fileno=int(descriptor))
     child.prepare()
     if warmth == "warm":
-        warm(Implementation(name="warm", backend="eager"))
+        warm(Implementation(name="warm", backend="eager"), front_end=True)
     Zygote(listener, path, int(guardian)).serve()
+    os._exit(0)  # nothing here is worth the half second that torch takes to leave

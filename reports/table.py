@@ -13,7 +13,7 @@ from harness.condition import read_condition
 from harness.judge import Terms, fails, judge
 from harness.model import Exit, Judgement, Observation, Result, Trial, Verdict
 from harness.record import Record
-from harness.story import TIERS, Tier, parse
+from harness.story import TIERS, Tier, parse, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ def _missing(record: Record, trial: Trial) -> Result:
         own = {facet: Tier(text.partition(":")[0]) for facet, text in tiers.items()}
         terms = Terms(parse(story), own)
     except (KeyError, ValueError):  # a foreign header is no reason to lose the row
-        condition, story, terms = "", "", Terms(())
-    return Result(trial, judge(terms, []), story, condition, Exit(Observation()))
+        condition, terms = "", Terms(())
+    return Result(trial, judge(terms, []), render(terms.story), condition, Exit(Observation()))
 
 
 def _expected(record: Record, trial: Trial) -> tuple[str, str]:

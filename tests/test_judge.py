@@ -115,6 +115,16 @@ def test_fewer_compilations_fail_where_the_number_is_exact() -> None:
 def test_running_uncompiled_is_no_improvement() -> None:
     made = told(calls("compiles|runs uncompiled"), calls("compiles|compiles"))
     assert made.verdict is Verdict.FELL_BACK
+    assert [each.better for each in made.differences] == [False]
+
+
+def test_running_uncompiled_breaks_a_should_promise_where_values_are_wrong_too() -> None:
+    made = told(
+        "call 1: compiles, differs from eager in value of result\n"
+        "call 2: runs uncompiled, equals eager",
+        calls("compiles|compiles"),
+    )
+    assert (made.verdict, made.tier, made.kept) == (Verdict.FAIL, Tier.MUST, ())
 
 
 def test_fewer_compilations_with_wrong_values_are_no_improvement() -> None:
@@ -343,6 +353,13 @@ def test_another_exception_than_the_expected_one_breaks_a_must_promise() -> None
     text = "call 1: compiles, equals eager\ncall 2: raises KeyError while running"
     made = judge(Terms(parse(expected)), [seen(text, failure=RAISED)])
     assert (made.verdict, made.tier) == (Verdict.FAIL, Tier.MUST)
+
+
+def test_an_expected_exception_that_ends_the_story_too_early_is_an_error() -> None:
+    expected = "call 1: raises ValueError, equals eager\ncall 2: compiles, equals eager"
+    made = judge(Terms(parse(expected)), [seen(expected.splitlines()[0], failure=RAISED)])
+    assert made.verdict is Verdict.ERROR
+    assert made.signature.endswith("in call 1")
 
 
 def test_an_exception_before_the_expected_one_is_an_error() -> None:

@@ -33,10 +33,13 @@ NEAR = frozenset(
         "record",
         "isolate",
         "toolchain",
+        "answer",
+        "environment",
+        "fork",
     ]
 )
 FAR = frozenset(
-    ["child", "subject", "adapter", "trace", "picture", "fingerprint", "zygote", "boot"]
+    ["child", "subject", "adapter", "trace", "picture", "fingerprint", "zygote", "warmth", "boot"]
 )
 #: The modules that both sides import.
 SHARED = frozenset({"scenario", "story", "model"})

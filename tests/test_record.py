@@ -112,6 +112,8 @@ def header(planned: Sequence[Trial]) -> dict[str, Any]:
         "seed": [],
         "tiers": {},
         "exact": "",
+        "tells": [],
+        "formerly": [],
         "torch": "",
         "stories": [{"condition": "", "story": "reset"}],
     }
@@ -266,7 +268,7 @@ def test_a_result_is_what_its_json_says(each: Result) -> None:
 
 
 @BOUNDED
-@given(st.lists(RESULTS, max_size=3))
+@given(st.lists(RESULTS, max_size=3, unique_by=lambda result: result.trial))
 def test_what_is_written_is_what_is_read(
     tmp_path_factory: pytest.TempPathFactory, results: list[Result]
 ) -> None:
@@ -600,3 +602,15 @@ def test_the_schema_knows_every_verdict_and_tier() -> None:
     described = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     assert described["verdict"]["enum"] == [str(each) for each in Verdict]
     assert described["tier"]["enum"] == [str(each) for each in Tier]
+
+
+def test_a_record_with_two_results_for_one_trial_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, [result("a/x"), result("a/x")])
+    assert "there twice" in refused(path)
+
+
+def test_a_line_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, [result("a/x")])
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([*rows[:-1], '{"record": "rumour"}', rows[-1]]) + "\n")
+    assert "lines of kind rumour" in refused(path)

@@ -98,6 +98,20 @@ def test_a_planned_trial_without_result_is_not_run() -> None:
     assert table.count([found]) == {MUST: Count(passed=0, applicable=1, total=1)}
 
 
+def test_a_planned_trial_without_result_is_counted_by_the_promises_of_its_story() -> None:
+    whole = record([], without=[Trial("a/b", f"size={size}", "mine") for size in (1, 2)])
+    stories = [
+        {"condition": "size=1", "story": "\n    call 1: reuses, equals eager\n"},
+        {"condition": "size=2, torch<2.13", "story": "call 1: compiles, 2 ops, equals eager"},
+        {"condition": "otherwise", "story": "x (may) = 1"},
+    ]
+    whole.header["implementations"]["mine"]["fingerprint"] = {"torch": "2.12.1", "python": "3.12"}
+    described = {"tiers": {"compiles": "must: a reason"}, "stories": stories}
+    whole.header.update(scenarios={"a/b": described})  # type: ignore[attr-defined]
+    counts = [table.count([each]) for each in table.results(whole)]
+    assert counts == [{MUST: Count(0, 1, 1)}, {MUST: Count(0, 1, 1), MAY: Count(0, 1, 1)}]
+
+
 def test_a_tier_without_promises_is_left_out() -> None:
     assert list(table.count([made("a/b", Verdict.PASS, (MAY,), (MAY,))])) == [MAY]
     assert table.count([]) == {}
