@@ -72,11 +72,11 @@ def interleave(ways: Mapping[str, Callable[[], T]], times: int) -> dict[str, lis
     return found
 
 
-def whole_run(workers: int, report: str) -> list[str]:
+def whole_run(workers: int, report: str, *more: str) -> list[str]:
     """The command that runs every trial of `eager`; 1 is a good end: a trial may not conform."""
     return [
         *(sys.executable, "-m", "pytest", "-q", "-n", str(workers), "conformance/"),
-        *("--implementation", "eager", "--report", report),
+        *("--implementation", "eager", "--report", report, *more),
     ]
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from expecttest import assert_expected_inline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -312,3 +313,42 @@ def test_a_comparison_shows_every_line_of_both_stories(expected: str, story: Sto
     assert {line[:2] for line in shown} <= {"- ", "+ ", "  "}
     assert [line[2:] for line in shown if line[0] != "+"] == lines(parse(expected))
     assert [line[2:] for line in shown if line[0] != "-"] == lines(story)
+
+
+def test_a_summary_reads_like_this() -> None:
+    few = record(
+        [made("a/pass", Verdict.PASS, (Tier.MUST, Tier.SHOULD)), made("b/fail", Verdict.FAIL)]
+    )
+    assert_expected_inline(
+        text.summary(few),
+        """\
+passed / applicable / total, by tier
+family    mine
+--------  ------------------------
+a         must 1/1/1  should 1/1/1
+b         must 0/1/1  should 0/1/1
+all       must 1/2/2  should 1/2/2
+
+not conforming:
+FAIL b/fail @ mine
+    the reason of b/fail
+    rerun: touchstone run b/fail --implementation profiles/mine.toml
+
+2 trials: 1 fail, 1 pass; torch 2.13.0+cpu; 12.3 s""",
+    )
+
+
+def test_a_deviation_is_explained_like_this() -> None:
+    assert_expected_inline(
+        text.explain(made("a/fail", Verdict.FAIL, (Tier.MUST,), variant="size=1"), "mine.toml"),
+        """\
+FAIL (should) a/fail[size=1] @ mine
+the reason of a/fail
+
+  call 1: compiles, equals eager
+- call 2: reuses, equals eager
++ call 2: compiles, equals eager
+  weight: equals eager
+
+rerun: touchstone run 'a/fail[size=1]' --implementation mine.toml""",
+    )
