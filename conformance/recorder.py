@@ -43,6 +43,7 @@ class Recorder:
         self._planned: list[Trial] = []
         self._writer: Writer | None = None
         self._record: Record | None = None
+        self._empty = ""
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
 
@@ -129,6 +130,8 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the record, write the page, and settle the exit status."""
         if self._writer is None:
+            if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                self._empty = "no trial was selected; `touchstone list` shows what there is"
             return
         self._writer.close(
             {
@@ -139,6 +142,11 @@ class Recorder:
         self._record = read(self._path)
         html.write(self._record, self._folder)
         session.exitstatus = _status(self._record, session.exitstatus)
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            self._empty = (
+                f"none of {len(self._record.results)} trials was applicable, so nothing was judged; "
+                "see the reasons above, and `claims` in the profile"
+            )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - not public
         """Show the table, what does not conform, and where the page is."""
@@ -146,7 +154,14 @@ class Recorder:
             return
         terminalreporter.section("touchstone")
         terminalreporter.write_line(text.summary(self._record))
-        terminalreporter.write_line(f"report: {self._folder / 'index.html'}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Say, as the last words, where the page is, or why there was nothing to judge."""
+        if self._empty:
+            print(f"touchstone: {self._empty}", file=sys.stderr)  # noqa: T201 - after pytest's own words
+        if self._record is not None:
+            config.get_terminal_writer().line(f"report: {self._folder / 'index.html'}")
 
 
 def node_id(entry: Entry, variant: str, implementation: str) -> str:

@@ -219,6 +219,7 @@ def test_unsupported_needs_are_skipped_with_their_reason_and_nothing_applicable_
     assert verdicts(record, "wrong") == {Verdict.UNSUPPORTED}
     assert ran.returncode == 5, ran.stdout
     assert "needs autocast, which is not claimed" in ran.stdout
+    assert "none of 2 trials was applicable, so nothing was judged" in ran.stderr
     counts = table.count(record.results)
     assert all(count.passed == count.applicable == 0 < count.total for count in counts.values())
 
@@ -309,6 +310,18 @@ def test_bad_input_gets_one_sentence_an_exit_code_and_leaves_nothing(
     assert sentence in " ".join(ran.stderr.split())
     assert "Traceback" not in ran.stderr + ran.stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_selecting_nothing_is_said_and_is_no_success(tmp_path: Path) -> None:
+    ran = under_pytest("conformance/", "-k", "nothing_like_this", f"--report={tmp_path / 'out'}")
+    assert ran.returncode == 5
+    assert "no trial was selected; `touchstone list` shows what there is" in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_last_line_of_a_run_names_the_page(tmp_path: Path) -> None:
+    ran = run(*touchstone("run", "autocast/*", "--implementation=eager", f"-o{tmp_path}"))
+    assert ran.stdout.strip().splitlines()[-1] == f"report: {tmp_path / 'index.html'}"
 
 
 def test_a_truncated_record_is_refused_by_name_and_nothing_is_half_written(tmp_path: Path) -> None:
