@@ -99,6 +99,34 @@ def test_the_readme_names_commands_that_exist() -> None:
         assert f"[testenv:{environment}]" in configured
 
 
+@pytest.mark.parametrize("script", ["run", "test"])
+def test_the_two_commands_only_set_up_what_is_missing_under_any_shell(
+    script: str, tmp_path: Path
+) -> None:
+    """With everything in place already, the scripts go straight to their job; pip is not asked."""
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci", ignore=shutil.ignore_patterns("*report*"))
+    for name in script, "pyproject.toml":
+        shutil.copy(ROOT / name, tmp_path / name)
+    tools = tmp_path / ".venv/bin"
+    tools.mkdir(parents=True)
+    (tools / "activate").write_text(f'PATH="{tools}:$PATH"\n')
+    for tool in "python", "touchstone":
+        (tools / tool).write_text(f'#!/bin/sh\necho {tool} "$@"\n')
+        (tools / tool).chmod(0o755)
+    (tmp_path / ".venv/.groups").write_text("test\n")
+    installed = (ROOT / "pyproject.toml").read_text() + (ROOT / ".ci/setup.sh").read_text()
+    (tmp_path / ".venv/.installed").write_text(installed)
+    ran = subprocess.run(
+        ["/bin/sh", str(tmp_path / script), "a word", "-x"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    wanted = {"run": "touchstone run a word -x\n", "test": "python -m pytest a word -x\n"}
+    assert (ran.stdout, ran.returncode) == (wanted[script], 0), ran.stderr
+
+
 def test_the_documents_list_every_need_and_every_verdict_and_no_others() -> None:
     needs = re.findall(
         r"^\| `(\w+)` \| (.+?) \|$", (ROOT / "docs/needs.md").read_text(), re.MULTILINE
