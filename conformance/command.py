@@ -67,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return OK
+    except OSError as error:
+        print(f"touchstone: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return USAGE
 
 
 class _Parser(argparse.ArgumentParser):
@@ -153,7 +156,7 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _run(asked: argparse.Namespace) -> int:
     select = [each for each in asked.select if not each.startswith("-")]
     passed_on = [each for each in asked.select if each.startswith("-")]
-    entries = catalog.read()
+    entries = _well_formed()
     for pattern in select:
         if not any(plan.selects(pattern, e, v) for e in entries for v in catalog.variants(e)):
             hint = plan.near(pattern, entries)
@@ -170,6 +173,14 @@ def _run(asked: argparse.Namespace) -> int:
         *passed_on,
     ]
     return int(pytest.main(arguments))
+
+
+def _well_formed() -> list[Entry]:
+    entries = catalog.read()
+    problems = lint(entries)
+    if problems:
+        raise CatalogError(problems)
+    return entries
 
 
 def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -189,10 +200,7 @@ def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _list(asked: argparse.Namespace) -> int:
-    entries = catalog.read()
-    problems = lint(entries)
-    if problems:
-        raise CatalogError(problems)
+    entries = _well_formed()
     families = sorted({entry.family for entry in entries})
     for family in asked.family or ():
         if family not in families:

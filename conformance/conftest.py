@@ -6,6 +6,7 @@ With `recorder`, the only module that knows pytest. Nothing here decides: `harne
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 from collections.abc import Generator, Iterator, Sequence
@@ -82,6 +83,10 @@ def pytest_configure(config: pytest.Config) -> None:
         entries = known.read()
     except (ProfileError, KnownError) as error:
         raise pytest.UsageError(str(error)) from None
+    if not 0 < config.getoption("--time-limit") < math.inf:
+        raise pytest.UsageError(
+            f"--time-limit is {config.getoption('--time-limit')}; give a number of seconds above 0"
+        )
     settings = Settings(
         folder=Path(given[0]) if given else open_folder(),
         guardian=given[1] if given else os.getpid(),
@@ -188,8 +193,12 @@ class Item(pytest.Item):
         return self.path, self.cell[0].line - 1, self.name
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
     """Apply --select and --shuffle."""
+    if session.testsfailed:  # a module could not be read: that is what has to be said
+        return
     patterns: Sequence[str] = config.getoption("--select") or ()
     trials = [item for item in items if isinstance(item, Item)]
     for pattern in patterns:

@@ -6,6 +6,7 @@ Knows when a run begins, gets results, and ends. Must not decide anything.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
@@ -71,8 +72,14 @@ class Recorder:
             )
         try:
             self._session.check()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._part.touch()
         except IsolationError as error:
             raise pytest.UsageError(str(error)) from None
+        except OSError as error:
+            raise pytest.UsageError(
+                f"the report cannot be written into {self._folder}: {error.strerror}; name another folder"
+            ) from None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write a result to the record."""
@@ -82,12 +89,17 @@ class Recorder:
 
     def _open(self) -> Writer:
         if self._writer is None:
-            self._writer = Writer(self._path, self._header())
+            self._writer = Writer(self._part, self._header())
         return self._writer
 
     @property
     def _path(self) -> Path:
         return self._folder / "record.jsonl"
+
+    @property
+    def _part(self) -> Path:
+        """Where the record grows: two runs into one folder, and an aborted one, harm no whole record."""
+        return self._folder / f"record.jsonl.{os.getpid()}.part"
 
     def _header(self) -> dict[str, Any]:
         entries = list(self._entries.values())
@@ -130,6 +142,7 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the record, write the page, and settle the exit status."""
         if self._writer is None:
+            self._part.unlink(missing_ok=True)
             if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
                 self._empty = "no trial was selected; `touchstone list` shows what there is"
             return
@@ -139,6 +152,7 @@ class Recorder:
                 "seconds": round(time.monotonic() - self._clock, 3),
             }
         )
+        self._part.replace(self._path)
         self._record = read(self._path)
         html.write(self._record, self._folder)
         session.exitstatus = _status(self._record, session.exitstatus)

@@ -32,6 +32,7 @@ import torch
 from harness.adapter import TorchCompile, phase
 from harness.model import Failure, Implementation, Job
 from harness.scenario import Scenario
+from harness.sight import ObserverError, message_of
 from harness.story import Event, to_json
 from harness.subject import Judged, Oracle, Settings
 
@@ -47,9 +48,17 @@ def _check(implementation: Implementation) -> Mapping[str, Any]:
     """Whether the implementation can be imported: what a job without a scenario asks."""
     try:
         adapter = TorchCompile(implementation)
+        torch.empty(1, device=implementation.device, dtype=_dtype(implementation))
     except Exception as error:  # noqa: BLE001 - the implementation's own import
         return {"failure": dataclasses.asdict(_failure(error, "import"))}
     return {"end": {"channels": adapter.channels, "artefacts": []}}
+
+
+def _dtype(implementation: Implementation) -> torch.dtype:
+    found = getattr(torch, implementation.dtype, None)
+    if not isinstance(found, torch.dtype):
+        raise TypeError(f"`dtype` is {implementation.dtype!r}, which is no dtype of torch")
+    return found
 
 
 def prepare() -> None:
@@ -119,7 +128,7 @@ def _run(job: Job, write: Write, said: Said) -> None:
         settings = Settings(
             axes=job.settings,
             device=implementation.device,
-            dtype=getattr(torch, implementation.dtype),
+            dtype=_dtype(implementation),
             seed=job.seed,
             tells=scenario.tells,
         )
@@ -141,6 +150,8 @@ def _run(job: Job, write: Write, said: Said) -> None:
 
     try:
         scenario.body(Judged(settings, adapter, oracle, tell))
+    except ObserverError:
+        write({"bug": traceback.format_exc()})
     except BaseException as error:  # noqa: BLE001 - whatever the implementation raises ends the story
         write({"failure": dataclasses.asdict(_failure(error, phase(error)))})
     finally:
@@ -205,11 +216,7 @@ def _seed(seed: int) -> None:
 def _failure(error: BaseException, where: str) -> Failure:
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     try:
-        message = str(error)
-    except Exception as unreadable:  # noqa: BLE001 - an exception whose text raises is theirs
-        message = f"<its text cannot be read: {type(unreadable).__name__}>"
-    try:
         trace = "".join(traceback.format_exception(error))
     except Exception as unreadable:  # noqa: BLE001 - likewise
         trace = f"<its traceback cannot be read: {type(unreadable).__name__}>"
-    return Failure(where, kind, message[:4000], trace[-12000:])
+    return Failure(where, kind, message_of(error)[:4000], trace[-12000:])

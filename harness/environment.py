@@ -68,7 +68,8 @@ def environ(implementation: Implementation, folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(_DROPPED) and not (implementation.python and name == "PYTHONPATH")
     }
-    return {**kept, **_SET, **toolchain.install(folder), **implementation.environ}
+    caches = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}
+    return {**kept, **_SET, **caches, **toolchain.install(folder), **implementation.environ}
 
 
 def profile(implementation: Implementation) -> dict[str, Any]:

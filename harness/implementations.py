@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -98,6 +99,8 @@ def read(file: Path) -> Implementation:
 
 def _check(file: Path, key: str, value: Any) -> None:  # noqa: ANN401 - whatever the file has
     _check_kind(file, key, value)
+    if key == "time_factor" and not 0 < value < math.inf:
+        raise ProfileError(f"{file}: `time_factor` is {value!r}; give a number above 0")
     if key == "name" and not re.fullmatch(r"[\w.+-]+", value):
         raise ProfileError(f"{file}: `name` is {value!r}; use letters, digits, and . _ + -")
     inside = list(value.values()) if key == "environ" else value if key in _OF_STRINGS else []

@@ -12,13 +12,14 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.answer import open_papers, read_exit
-from harness.environment import BOOT, environ, interpreter
+from harness.environment import BOOT, IsolationError, environ, interpreter
 from harness.fork import Fork
 from harness.model import Exit, Implementation, Job
 
@@ -80,11 +81,12 @@ class Spawn:
 
     def hello(self, implementation: Implementation) -> Mapping[str, Any]:
         """The fingerprint, from a zygote started for this one question."""
-        fork = Fork(self.folder, os.getpid())
-        try:
-            return fork.hello(implementation)
-        finally:
-            fork.close()
+        with tempfile.TemporaryDirectory(dir=self.folder) as own:
+            fork = Fork(Path(own), os.getpid(), warm=False)
+            try:
+                return fork.hello(implementation)
+            finally:
+                fork.close()
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> int:
@@ -118,8 +120,13 @@ class Here:
             child.run(job, child.answer_to(answer))
             return read_exit(answer, output, status=0, seconds=time.monotonic() - started)
 
-    def hello(self, implementation: Implementation) -> Mapping[str, Any]:  # noqa: ARG002 - one interface
+    def hello(self, implementation: Implementation) -> Mapping[str, Any]:
         """The fingerprint of this process."""
+        if implementation.python or implementation.environ:
+            raise IsolationError(
+                f"implementation {implementation.name!r} asks for an interpreter or environment of its own, which "
+                "isolation `none` cannot give; use fork or spawn"
+            )
         from harness import fingerprint  # noqa: PLC0415 - the one mode whose purpose is to import torch
 
         return fingerprint.take()

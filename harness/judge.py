@@ -111,7 +111,7 @@ def _judge_flaky(terms: Terms, judgements: Sequence[Judgement]) -> Judgement:
 
 def _apply_needs(terms: Terms, judgement: Judgement) -> Judgement:
     """A need that is not claimed is probed by the trial itself: only a deviation confirms that it is unmet."""
-    if not terms.unmet:
+    if not terms.unmet or judgement.verdict in (Verdict.CRASH, Verdict.TIMEOUT):
         return judgement
     needs = " and ".join(terms.unmet)
     if judgement.verdict.conforms:
@@ -163,7 +163,7 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:
     if not observation.ended:
         reason = "the process ended with status 0 before the story did"
         return _ended(Verdict.CRASH, reason, exit_, differences)
-    if observation.failure and not _expects_exception(terms.story, len(observation.story)):
+    if observation.failure and not _expects(observation.failure, terms.story, observation.story):
         return _judge_error(observation.failure, observation.story, differences)
     return _judge_story(terms, exit_, differences)
 
@@ -192,10 +192,17 @@ def _death(status: int | None) -> str:
     return f"exited with status {status}"
 
 
-def _expects_exception(story: Story, told: int) -> bool:
-    """Whether the story conforms in ending with an exception at the event where this one ended."""
-    last = story[told - 1] if 0 < told == len(story) else None
-    return isinstance(last, Call) and last.outcome.startswith("raises ")
+def _expects(failure: Failure, story: Story, told: Story) -> bool:
+    """Whether the story ends with an exception just where this one ended, which its last event has told."""
+    if not told or len(told) != len(story):
+        return False
+    wanted, last, ends = story[-1], told[-1], f"raises {failure.type}"
+    return (
+        isinstance(wanted, Call)
+        and isinstance(last, Call)
+        and wanted.outcome.startswith("raises ")
+        and last.outcome.startswith((f"{ends},", f"{ends} while "))
+    )
 
 
 def _judge_error(failure: Failure, story: Story, differences: tuple[Difference, ...]) -> Judgement:
@@ -345,9 +352,11 @@ def _fell_back(terms: Terms, exit_: Exit) -> str:
             isinstance(left, Call)
             and isinstance(right, Call)
             and left.ran in (COMPILES, REUSES)
-            and right.ran == UNCOMPILED
+            and right.ran not in (COMPILES, REUSES)
         ):
-            return f"call {right.number} ran uncompiled where compiled code is expected"
+            channel = exit_.observation.channels.get("executed regions", "unavailable")
+            how = "ran uncompiled" if right.ran else f"gave no proof of what ran ({channel})"
+            return f"call {right.number} {how} where compiled code is expected"
     captured = exit_.observation.artefacts.count(CAPTURED)
     if captured and not terms.interprets:
         total = len(exit_.observation.artefacts)

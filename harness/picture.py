@@ -7,8 +7,10 @@ holds copies, so that later changes of the value do not change it.
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -62,18 +64,42 @@ class Leaf:
 Picture = tuple[Leaf, ...]
 
 
-def leaves(value: object, place: str) -> Iterator[tuple[str, object]]:
+def leaves(value: object, place: str, seen: tuple[int, ...] = ()) -> Iterator[tuple[str, object]]:
     """Every place inside a value that the contract speaks of, containers before their contents."""
     yield place, value
+    if id(value) in seen:
+        return
+    for step, item in _inside(value):
+        yield from leaves(item, f"{place}{step}", (*seen, id(value)))
+
+
+def _inside(value: object) -> Iterator[tuple[str, object]]:
+    """The parts of a value, each with the step that leads to it."""
+    if isinstance(value, torch.Tensor | torch.Size | type) or (
+        callable(value) and not _has_state(value)
+    ):
+        return
     if isinstance(value, dict):
-        for key, item in value.items():
-            yield from leaves(item, f"{place}[{key!r}]")
-    elif isinstance(value, tuple | list) and not isinstance(value, torch.Size):
-        for index, item in enumerate(value):
-            yield from leaves(item, f"{place}[{index}]")
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for each in dataclasses.fields(value):
-            yield from leaves(getattr(value, each.name), f"{place}.{each.name}")
+        yield from ((f"[{key!r}]", item) for key, item in value.items())
+    elif isinstance(value, tuple | list | deque):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    elif isinstance(value, torch.nn.Module):
+        yield from ((f".{name}", each) for name, each in value.named_parameters())
+        yield from ((f".{name}", each) for name, each in value.named_buffers())
+    elif _has_state(value):
+        yield from ((f".{name}", item) for name, item in vars(value).items())
+
+
+def _has_state(value: object) -> bool:
+    """Whether a value is an instance of a class that somebody wrote, with attributes to look at."""
+    return (
+        isinstance(value, torch.nn.Module)
+        or dataclasses.is_dataclass(value)
+        or (
+            hasattr(value, "__dict__")
+            and not isinstance(value, FunctionType | ModuleType | MethodType)
+        )
+    )
 
 
 def tensors(value: object, place: str) -> list[tuple[str, torch.Tensor]]:
@@ -86,17 +112,31 @@ def take(value: object, place: str) -> Picture:
     return tuple(_leaf(leaf, where) for where, leaf in leaves(value, place))
 
 
-def _leaf(value: object, place: str) -> Leaf:
+def _leaf(value: object, place: str) -> Leaf:  # noqa: PLR0911 - one for each kind of value
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if isinstance(value, torch.Tensor):
         return _tensor(value, place, kind)
     if isinstance(value, _PLAIN) or type(value) is torch.Size:
         return Leaf(place, {"type": kind, "value": repr(value)})
+    if isinstance(value, range):
+        return Leaf(place, {"type": kind, "value": repr(value)})
+    if isinstance(value, set | frozenset):
+        return Leaf(place, {"type": kind, "value": repr(sorted(map(repr, value)))})
     if isinstance(value, dict):
         return Leaf(place, {"type": kind, "keys": repr(list(value))})
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | deque):
         return Leaf(place, {"type": kind, "length": str(len(value))})
+    if type(value).__module__ == "numpy":
+        return _array(value, place, kind)
     return Leaf(place, {"type": kind})
+
+
+def _array(value: Any, place: str, kind: str) -> Leaf:  # noqa: ANN401 - of numpy, which may be missing
+    properties = {"type": kind, "dtype": str(getattr(value, "dtype", ""))}
+    if getattr(value, "dtype", None) is None or value.dtype.kind not in "biufc":
+        return Leaf(place, {**properties, "value": repr(value)})
+    properties["shape"] = str(list(value.shape))
+    return Leaf(place, properties, torch.as_tensor(value.copy()))
 
 
 def _tensor(value: torch.Tensor, place: str, kind: str) -> Leaf:
@@ -182,6 +222,8 @@ def changed(before: Picture, after: Picture) -> list[str]:
 def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
     if left.layout is not torch.strided:
         return bool(torch.equal(left.to_dense(), right.to_dense()))
+    if left.shape != right.shape:
+        return False
     return bool(torch.allclose(left, right, rtol=0, atol=0, equal_nan=True))
 
 
@@ -213,12 +255,15 @@ def _share(left: torch.Tensor, right: torch.Tensor) -> bool:
         return False
 
 
-def describe(value: object) -> str:
+def describe(value: object) -> str:  # noqa: PLR0911 - one for each kind of value
     """A short text of a value for stories and evidence: numbers to six digits, no addresses."""
     if isinstance(value, torch.Tensor):
         if value.is_meta:
             return f"meta tensor of shape {list(value.shape)}"
-        numbers = value.detach().to("cpu").reshape(-1)
+        try:
+            numbers = value.detach().to("cpu").to_dense().reshape(-1)
+        except (RuntimeError, NotImplementedError):  # a layout that has no dense form
+            return f"{str(value.layout).removeprefix('torch.')} tensor of shape {list(value.shape)}"
         shown: Any = [_number(each) for each in numbers[:12].tolist()]
         text = f"[{', '.join(shown)}{', ...' if numbers.numel() > len(shown) else ''}]"
         shape = "" if value.dim() == 1 else f" of shape {list(value.shape)}"

@@ -108,9 +108,9 @@ _CALL = re.compile(
 _RAN = re.compile(r"(?P<ran>compiles|reuses|runs uncompiled)(?: (?P<graphs>\d+|no) graphs?)?, ")
 _OPS = re.compile(r"(?P<ops>\d+) ops?, ")
 _STEP = r"""(?:\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\]'"]*)\]|\.\w+)"""
-_PLACE = rf"(?:result|argument \w+){_STEP}*"
+_PLACE = rf"(?:result(?:_\d+)?|argument \w+){_STEP}*"
 _EFFECT = re.compile(
-    rf"(?P<effect>mutates {_PLACE}|{_PLACE} (?:is|shares storage with) {_PLACE}), "
+    rf"(?P<effect>mutates {_PLACE}|changes \w+|{_PLACE} (?:is|shares storage with) {_PLACE}), "
 )
 _OUTCOME = re.compile(
     r"(?:equals eager|resembles eager|differs from eager in .+|returns .*|raises \S+( while \w+)?(, equals eager)?)\Z"

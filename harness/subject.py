@@ -16,6 +16,7 @@ import torch
 from harness import picture
 from harness.adapter import Sighting, TorchCompile, phase
 from harness.picture import Difference, Picture
+from harness.sight import Kept, Sight, ambient, message_of, mutations, observing, take_all
 from harness.story import (
     COMPILES,
     EQUALS,
@@ -32,6 +33,9 @@ from harness.story import (
 from harness.trace import CapturedGraph
 
 RESEMBLES = "resembles eager"
+
+#: How many differing places an outcome names; the evidence has all.
+_SHOWN = 4
 _PHASES = {
     "trace": "tracing",
     "compile": "compiling",
@@ -41,17 +45,6 @@ _PHASES = {
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 Tell = Callable[[Event, Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What one call showed: result, arguments afterwards, effects, or the exception."""
-
-    result: Picture = ()
-    arguments: Picture = ()
-    effects: tuple[str, ...] = ()
-    error: str = ""
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +86,7 @@ class _Subject:
         self._settings = settings
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._calls = 0
+        self._kept = Kept()
         self.raised: BaseException | None = None
         self.device = torch.device(settings.device).type
         torch.manual_seed(settings.seed)
@@ -148,36 +142,31 @@ class _Subject:
         self._calls += 1
         arguments = [(f"argument {index}", value) for index, value in enumerate(args)]
         arguments += [(f"argument {name}", value) for name, value in kwargs.items()]
-        before = _take_all(arguments)
+        with observing():
+            before, around = take_all(arguments), ambient()
+        result, error = None, None
         try:
             result = self._run(program.target, args, kwargs)
-        except Exception as error:  # noqa: BLE001 - whatever the program or the compiler raises
-            kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-            after = _take_all(arguments)
-            return None, Sight((), after, _mutations(before, after), kind, _message(error)), error
-        after = _take_all(arguments)
-        given = [found for place, value in arguments for found in picture.tensors(value, place)]
-        aliases = picture.aliases(given, picture.tensors(result, "result"))
-        effects = (*_mutations(before, after), *aliases)
-        return result, Sight(picture.take(result, "result"), after, effects), None
+        except Exception as raised:  # noqa: BLE001 - whatever the program or the compiler raises
+            error = raised
+        with observing():
+            after = take_all(arguments)
+            effects = [*mutations(before, after), *self._kept.changes()]
+            effects += [
+                f"changes {name}" for name, value in ambient().items() if value != around[name]
+            ]
+            if error is not None:
+                kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix(
+                    "builtins."
+                )
+                return None, Sight((), after, tuple(effects), kind, message_of(error)), error
+            given = [found for place, value in arguments for found in picture.tensors(value, place)]
+            effects += picture.aliases(given, picture.tensors(result, "result"))
+            self._kept.add(picture.tensors(result, "result"), self._calls)
+            return result, Sight(picture.take(result, "result"), after, tuple(effects)), None
 
     def _run(self, target: Callable[..., Any], args: Any, kwargs: Any) -> Any:  # noqa: ANN401
         return target(*args, **kwargs)
-
-
-def _take_all(arguments: Sequence[tuple[str, Any]]) -> Picture:
-    return tuple(leaf for place, value in arguments for leaf in picture.take(value, place))
-
-
-def _mutations(before: Picture, after: Picture) -> tuple[str, ...]:
-    return tuple(f"mutates {place}" for place in picture.changed(before, after))
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as unreadable:  # noqa: BLE001 - an exception whose text raises is theirs
-        return f"<its text cannot be read: {type(unreadable).__name__}>"
 
 
 class Oracle(_Subject):
@@ -263,7 +252,8 @@ class Judged(_Subject):
         seconds = time.perf_counter() - started
         expected = next(self._sights, None)
         oracle = expected if isinstance(expected, Sight) else None
-        outcome, differences = _outcome(program, oracle, sight, error, result)
+        with observing():
+            outcome, differences = _outcome(program, oracle, sight, error, result)
         silent = error is not None and phase(error) in ("trace", "compile")
         event = Call(
             number=self._calls,
@@ -291,18 +281,21 @@ class Judged(_Subject):
 
     def note(self, name: str, value: object) -> None:
         expected = next(self._sights, None)
-        told = picture.take(value, _named(name))
-        if not isinstance(expected, tuple):
+        with observing():
+            told = picture.take(value, _named(name))
+        with observing():
+            noted = expected if isinstance(expected, tuple) else None
             found = [Difference("structure", name, "no note", "a note")]
-        else:
-            found = picture.compare(expected, told)
-        evidence = {"value": picture.describe(value)[:400]}
+            found = found if noted is None else picture.compare(noted, told)
+            evidence = {"value": picture.describe(value)[:400]}
         more = {"differences": [_explain(each) for each in found]} if found else {}
         self._say(Note(name, _differs(found)), {**evidence, **more})
 
     def tell(self, name: str, value: object, *, tier: str = "must") -> None:
         next(self._sights, None)
-        self._say(Told(_named(name), picture.describe(value).strip(), Tier(tier)), {})
+        with observing():
+            text = picture.describe(value).strip()
+        self._say(Told(_named(name), text, Tier(tier)), {})
 
     def change(self, what: str) -> None:
         next(self._sights, None)
@@ -367,7 +360,7 @@ def _compare(oracle: Sight, sight: Sight, *, values: bool) -> list[Difference]:
     if oracle.error and not sight.error:
         return [Difference("exception", "the call", oracle.error, "none")]
     found = picture.compare(oracle.result, sight.result, values=values)
-    found += picture.compare(oracle.arguments, sight.arguments, values=values)
+    found += picture.compare(oracle.arguments, sight.arguments)
     if not found and oracle.effects != sight.effects:
         lost = [effect for effect in oracle.effects if effect not in sight.effects]
         new = [effect for effect in sight.effects if effect not in oracle.effects]
@@ -382,7 +375,9 @@ def _compare(oracle: Sight, sight: Sight, *, values: bool) -> list[Difference]:
 def _differs(found: Sequence[Difference], otherwise: str = EQUALS) -> str:
     if not found:
         return otherwise
-    return f"differs from eager in {' and '.join(dict.fromkeys(str(each) for each in found))}"
+    places = list(dict.fromkeys(str(each) for each in found))
+    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+    return f"differs from eager in {' and '.join(places[:_SHOWN])}{more}"
 
 
 def _explain(difference: Difference) -> dict[str, str]:

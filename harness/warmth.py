@@ -15,15 +15,20 @@ from torch import Tensor
 
 from harness.adapter import TorchCompile
 from harness.model import Implementation
+from harness.sight import ambient
 
 
 def warm(implementation: Implementation, *, front_end: bool) -> None:
     """Compile small programs and forget them, so that children find imports done and caches filled.
 
     A base zygote warms the front end with all programs; a branch of it only needs to meet its backend.
+
+    Raises:
+        RuntimeError: the implementation left the process otherwise, which its trials would not notice.
     The programs are none of the catalog's. That warming up changes no story is proven by a test
     (tests/test_isolation.py).
     """
+    before = ambient()
     adapter = TorchCompile(implementation)
     chosen = programs(implementation.device)
     for program, calls in chosen if front_end else chosen[:1]:
@@ -33,6 +38,8 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
                 compiled(*arguments)
         adapter.reset()
     adapter.close()
+    if ambient() != before:
+        raise RuntimeError(f"warming up changed {before} to {ambient()}")
     importlib.import_module("torch._dynamo.utils").counters.clear()
     gc.collect()
     gc.freeze()

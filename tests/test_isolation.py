@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -13,8 +14,10 @@ import pytest
 from conftest import ROOT, Try, fault, first_variants
 
 from conformance.session import Session, Settings
+from harness import catalog
 from harness.environment import IsolationError, environ
 from harness.fork import Fork
+from harness.isolate import Here
 from harness.model import Implementation, Verdict
 from harness.needs import NEEDS
 from harness.story import render
@@ -121,6 +124,52 @@ def test_wrong_values_fail_a_must_promise_and_name_the_property(attempt: Try) ->
     assert result.judgement.verdict is Verdict.FAIL
     assert result.judgement.tier == "must"
     assert "value of result" in result.judgement.reason
+
+
+def test_reused_memory_of_a_result_that_is_kept_is_a_mutation(attempt: Try) -> None:
+    result = attempt(fault("buffer"), "aliasing/kept_results_stay")
+    assert result.judgement.verdict is Verdict.FAIL
+    assert result.judgement.tier == "must"
+    assert "mutates result_1" in render(result.exit.observation.story)
+
+
+def test_a_changed_default_dtype_is_an_effect(attempt: Try) -> None:
+    result = attempt(fault("leaky"))
+    assert result.judgement.verdict is Verdict.FAIL
+    assert "changes default_dtype" in result.judgement.reason
+
+
+def test_a_crash_is_a_crash_also_where_a_need_is_not_claimed(attempt: Try) -> None:
+    unable = dataclasses.replace(fault("segfault"), claims=())
+    assert attempt(unable).judgement.verdict is Verdict.CRASH
+
+
+def test_a_value_that_cannot_be_observed_is_a_bug_of_ours(
+    tmp_path: Path, folder: Path, fork: Fork
+) -> None:
+    module = tmp_path / "strange.py"
+    module.write_text(
+        "from harness.scenario import Subject, scenario\n"
+        "class Strange:\n"
+        "    @property\n"
+        "    def __dict__(self):\n"
+        "        raise LookupError('nothing to see')\n"
+        "@scenario(ref='x', expect='value: equals eager')\n"
+        "def strange(s: Subject) -> None:\n"
+        "    'A claim.'\n"
+        "    s.note('value', Strange())\n"
+    )
+    (entry,) = catalog.read_module(module)
+    session = Session(Settings(folder, os.getpid(), "fork", 60.0), [EAGER])
+    session.isolation = fork
+    judged = session.run(entry, catalog.variants(entry)[0], "eager").judgement
+    assert judged.verdict is Verdict.BUG
+    assert "nothing to see" in judged.reason
+
+
+def test_mode_none_refuses_an_environment_that_it_cannot_give(folder: Path) -> None:
+    with pytest.raises(IsolationError, match="isolation `none` cannot give"):
+        Here(folder).hello(fault("honest"))
 
 
 def test_a_backend_that_refuses_is_an_error_while_compiling(attempt: Try) -> None:

@@ -39,7 +39,18 @@ NEAR = frozenset(
     ]
 )
 FAR = frozenset(
-    ["child", "subject", "adapter", "trace", "picture", "fingerprint", "zygote", "warmth", "boot"]
+    [
+        "child",
+        "subject",
+        "adapter",
+        "trace",
+        "picture",
+        "sight",
+        "fingerprint",
+        "zygote",
+        "warmth",
+        "boot",
+    ]
 )
 #: The modules that both sides import.
 SHARED = frozenset({"scenario", "story", "model"})

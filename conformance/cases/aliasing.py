@@ -95,3 +95,18 @@ def captured_tensor_is_passed(s: Subject) -> None:
     s.change("a distinct tensor is passed, then the captured tensor that is returned")
     program(s.randn(3))
     program(returned)
+
+
+@scenario(
+    ref="torch.compiler: core concepts / results belong to the caller",
+    expect="""
+    call 1: compiles, equals eager
+    calls 2-4: reuses, equals eager
+    results that were kept: equals eager
+    """,
+)
+def kept_results_stay(s: Subject) -> None:
+    """A result that the caller keeps is not changed by later calls."""
+    double = s.compile(lambda x: x * 2)
+    kept = [double(s.randn(3)) for _ in range(4)]
+    s.note("results that were kept", kept)
