@@ -5,6 +5,7 @@ Knows when a run begins, gets results, and ends. Must not decide anything.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -45,6 +46,7 @@ class Recorder:
         self._writer: Writer | None = None
         self._record: Record | None = None
         self._empty = ""
+        self._made = False
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
 
@@ -72,6 +74,7 @@ class Recorder:
             )
         try:
             self._session.check()
+            self._made = not self._folder.exists()
             self._folder.mkdir(parents=True, exist_ok=True)
             self._part.touch()
         except IsolationError as error:
@@ -142,7 +145,10 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the record, write the page, and settle the exit status."""
         if self._writer is None:
-            self._part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._part.unlink(missing_ok=True)
+                if self._made:
+                    self._folder.rmdir()
             if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
                 self._empty = "no trial was selected; `touchstone list` shows what there is"
             return
