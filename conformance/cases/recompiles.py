@@ -180,6 +180,16 @@ def tensors_and_numbers_alternate(s: Subject) -> None:
         product(s.randn(7), other)
 
 
+def add_two(_: object, x: Tensor) -> Tensor:
+    """A call method that adds two."""
+    return x + 2
+
+
+def add_three(_: object, x: Tensor) -> Tensor:
+    """A call method that adds three."""
+    return x + 3
+
+
 class Nine:
     """Adds nine when it is called."""
 
@@ -217,9 +227,9 @@ def call_method_is_rebound(s: Subject) -> None:
 
     apply = s.compile(lambda x, instance: instance(x), dynamic=s.axis("dynamic"))
     first, second = Adder(), Adder()
-    for amount in 1, 2, 3:
+    for amount, method in (1, Adder.__call__), (2, add_two), (3, add_three):
         s.change(f"the class's call method adds {amount}")
-        Adder.__call__ = lambda self, x, amount=amount: x + amount  # type: ignore[method-assign, misc]  # noqa: ARG005
+        Adder.__call__ = method  # type: ignore[method-assign, assignment]
         apply(s.ones(2), first)
         apply(s.ones(2), second)
     apply(s.ones(2), Nine())
