@@ -147,8 +147,13 @@ class Module(pytest.File):
             for name in self.config.stash[_session].implementations:
                 for variant in catalog.variants(entry):
                     cell = f"{name}-{variant.id}" if variant.id else name
+                    title = f"{entry.name}[{cell}]"
+                    # Given as text, so that pytest reads the cell as parameters: --lf compares these.
                     yield Item.from_parent(
-                        self, name=f"{entry.name}[{cell}]", cell=(entry, variant, name)
+                        self,
+                        name=title,
+                        nodeid=f"{self.nodeid}::{title}",
+                        cell=(entry, variant, name),
                     )
 
 

@@ -84,6 +84,17 @@ def test_a_node_id_with_a_cell_and_k_choose_like_anywhere_in_pytest(tmp_path: Pa
     assert "2/321 tests collected" in chosen.stdout, chosen.stdout
 
 
+def test_lf_runs_what_failed_last_time_and_nothing_else(tmp_path: Path) -> None:
+    asked = [f"--implementation={profile(tmp_path, 'wrong')}", f"--report={tmp_path}", "-q"]
+    asked += ["-o", f"cache_dir={tmp_path / 'cache'}"]
+    first = run(sys.executable, "-m", "pytest", "conformance/cases/autocast.py", *asked)
+    assert "2 failed" in first.stdout, first.stdout
+    both = ["conformance/cases/autocast.py", "conformance/cases/modules.py", "--lf"]
+    again = run(sys.executable, "-m", "pytest", *both, *asked)
+    assert "2 failed" in again.stdout, again.stdout
+    assert "passed" not in again.stdout.splitlines()[-2]
+
+
 def test_xdist_workers_and_one_process_make_the_same_record(tmp_path: Path) -> None:
     stories = []
     for workers in "0", "2":
