@@ -42,7 +42,6 @@ class Recorder:
         self._folder = folder
         self._ids: list[str] = []
         self._entries: dict[str, Entry] = {}
-        self._planned: list[Trial] = []
         self._writer: Writer | None = None
         self._record: Record | None = None
         self._empty = ""
@@ -112,8 +111,8 @@ class Recorder:
             for name in self._session.implementations
             for variant in catalog.variants(entry)
         }
-        self._planned = [by_node[_local(each)] for each in self._ids]
-        named = {trial.scenario for trial in self._planned}
+        planned = [by_node[_local(each)] for each in self._ids]
+        named = {trial.scenario for trial in planned}
         return {
             "suite": {
                 "version": __version__,
@@ -125,10 +124,10 @@ class Recorder:
             "host": {"platform": platform.platform(), "python": platform.python_version()},
             "isolation": self._session.settings.mode,
             "time_limit": self._session.settings.time_limit,
-            "plan_digest": plan.digest(self._planned),
+            "plan_digest": plan.digest(planned),
             "plan": [
                 {"scenario": t.scenario, "variant": t.variant, "implementation": t.implementation}
-                for t in self._planned
+                for t in planned
             ],
             "scenarios": {e.id: describe(e) for e in entries if e.id in named},
             "implementations": {

@@ -22,11 +22,11 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
     """Compile small programs and forget them, so that children find imports done and caches filled.
 
     A base zygote warms the front end with all programs; a branch of it only needs to meet its backend.
+    The programs are none of the catalog's. That warming up changes no story is proven by a test
+    (tests/test_isolation.py).
 
     Raises:
         RuntimeError: the implementation left the process otherwise, which its trials would not notice.
-    The programs are none of the catalog's. That warming up changes no story is proven by a test
-    (tests/test_isolation.py).
     """
     before = ambient()
     adapter = TorchCompile(implementation)
