@@ -72,7 +72,7 @@ def trial(job: Job, answer: Path) -> None:
     from harness import child  # noqa: PLC0415 - imports torch, which only this process's children may have
 
     child.prepare()
-    child.run(job, child.answer_to(answer))
+    child.run(job, child.Answer(answer))
 
 
 def main() -> None:

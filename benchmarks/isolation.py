@@ -67,7 +67,7 @@ ORDERS = json.loads(Path(__file__).with_name("orders.json").read_text())
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_trial(order):
-    child.run(Job(**order["job"]), child.answer_to(Path(order["answer"])))
+    child.run(Job(**order["job"]), child.Answer(Path(order["answer"])))
 """
 
 Round = Callable[[], list[float]]

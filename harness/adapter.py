@@ -40,12 +40,14 @@ class Sighting:
     Attributes:
         graphs: how many graphs the call had compiled; None where nothing was compiled.
         ops: call nodes in them.
+        captures: how many backward passes compiled autograd captured; None where it captured none.
         regions: compiled regions that were executed; None where that cannot be seen.
         evidence: what a report shows.
     """
 
     graphs: int | None = None
     ops: int = 0
+    captures: int | None = None
     regions: int | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
 
@@ -58,6 +60,8 @@ class TorchCompile:
         self._trace = Trace()
         self._trace.open()
         self._codes: list[CodeType] = []
+        self._ready: list[object] = []
+        self._spaces: list[Mapping[str, Any]] = []
         self._unwatch: Callable[[], None] = lambda: None
         self._patches = contextlib.ExitStack()
         self.channels = {
@@ -85,6 +89,52 @@ class TorchCompile:
         keywords: dict[str, Any] = {"backend": self._backend, **own, **options}
         compiled: Callable[..., Any] = torch.compile(program, **keywords)
         return compiled
+
+    def compile_backward(
+        self, program: Callable[..., Any], options: Mapping[str, Any], *, dynamic_capture: bool
+    ) -> Callable[..., Any]:
+        """The program, run as it is, with every backward pass in it captured and then compiled."""
+        autograd = importlib.import_module("torch._dynamo.compiled_autograd")
+        keywords = {"fullgraph": True, "dynamic": True, **options}
+
+        def compile_captured(graph: GraphModule) -> Callable[..., Any]:
+            self._spaces.append(graph.forward.__globals__)
+            return self.compile(graph, keywords)
+
+        def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the program's own
+            with autograd._enable(compile_captured, dynamic=dynamic_capture):  # noqa: SLF001 - has no public name
+                return program(*args, **kwargs)
+
+        return run
+
+    def ahead(
+        self,
+        program: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> Callable[..., Any]:
+        """The program, compiled ahead of time for arguments like these.
+
+        What is compiled of a module is its `forward`, and the module stays an argument; so does the instance of
+        a bound method.
+        """
+        compiled: Any = self.compile(program, {"fullgraph": True, **options})
+        if isinstance(program, torch.nn.Module):
+            compiled = compiled.forward
+        ready: Callable[..., Any] = compiled.aot_compile((args, dict(kwargs)))
+        self._ready.append(getattr(getattr(ready, "_artifacts", None), "compiled_fn", None))
+        return ready
+
+    def save(self, ready: Callable[..., Any], path: str) -> None:
+        """Save what `ahead` gave."""
+        ready.save_compiled_function(path)  # type: ignore[attr-defined]
+
+    def load(self, path: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+        """What was saved, ready to be called."""
+        with open(path, "rb") as file:  # noqa: PTH123 - what users are told to pass
+            ready: Callable[..., Any] = torch.compiler.load_compiled_function(file, **options)
+        return ready
 
     def config(self, module: str, flags: Mapping[str, Any]) -> None:
         """Set flags of one of torch's configuration modules until `close`."""
@@ -131,10 +181,14 @@ class TorchCompile:
 
     def _read(self, mark: int, seen: Sighting) -> None:
         compilations = self._trace.since(mark)
-        done = [each for each in compilations if not each.failure and each.function]
+        # Ahead of time, no metrics name a function.
+        done = [
+            each for each in compilations if not each.failure and (each.function or each.graphs)
+        ]
         if done:
             seen.graphs = sum(len(each.graphs) for each in done)
             seen.ops = sum(each.ops for each in done)
+        seen.captures = sum(bool(each.backward) for each in compilations) or None
         seen.evidence["compilations"] = [each.evidence() for each in compilations]
         if seen.regions is not None:
             seen.evidence["regions"] = seen.regions
@@ -155,7 +209,8 @@ class TorchCompile:
 
     def artefacts(self) -> list[str]:
         """What the backend returned for each graph: "the captured graph" or a qualified name."""
-        return [_name(artefact) for code in self._codes for artefact in _artefacts(code)]
+        made = (each for code in self._codes for each in _artefacts(code, self._spaces))
+        return [_name(each) for each in (*made, *self._ready) if each is not None]
 
 
 _CONFIG = ProfilerConfig(
@@ -191,8 +246,12 @@ def resolve(backend: str) -> Any:  # noqa: ANN401 - a name or a callable
     return backend
 
 
-def _artefacts(code: CodeType) -> Iterator[object]:
+def _artefacts(code: CodeType, spaces: Sequence[Mapping[str, Any]]) -> Iterator[object]:
     names = [name for name in code.co_names if name.startswith("__compiled_fn")]
+    for space in spaces if names else ():
+        if names[0] in space:
+            yield from (space[name] for name in names if name in space)
+            return
     # Newest first: the scenario's own module is the last that was imported, and touching thousands of modules
     # would copy their pages into every forked child.
     for module in reversed(list(sys.modules)) if names else ():
@@ -206,11 +265,14 @@ def _name(artefact: object) -> str:
     while hasattr(artefact, _ORIGINAL):
         artefact = getattr(artefact, _ORIGINAL)
     owner = getattr(artefact, "__self__", artefact)
-    if isinstance(owner, GraphModule):
+    if isinstance(owner, GraphModule) or type(owner).__name__ == _SAVED_GRAPH:
         return CAPTURED
     kind = artefact if hasattr(artefact, "__qualname__") else type(artefact)
     return f"{getattr(kind, '__module__', None) or '?'}.{getattr(kind, '__qualname__', '?')}"
 
+
+#: What Dynamo makes of a graph that is saved as it was captured.
+_SAVED_GRAPH = "GraphModuleSerializableCallable"
 
 #: How `artefacts` names a graph that is run as Dynamo captured it.
 CAPTURED = "the captured graph"

@@ -30,13 +30,13 @@ from typing import Any
 import torch
 
 from harness.adapter import TorchCompile, phase
+from harness.elsewhere import Elsewhere, Order, Return, StoryEnded, fulfil
+from harness.judged import Judged
 from harness.model import Failure, Implementation, Job
 from harness.scenario import Scenario
 from harness.sight import ObserverError, message_of
 from harness.story import Event, to_json
-from harness.subject import Judged, Oracle, Settings
-
-Write = Callable[[Mapping[str, Any]], None]
+from harness.subject import Oracle, Settings
 
 
 def versions() -> dict[str, str]:
@@ -78,14 +78,16 @@ def forget() -> None:
     importlib.import_module("torch._dynamo.utils").counters.clear()
 
 
-def answer_to(path: Path) -> Write:
-    """A function that appends one line to the answer and has it on disk when it returns."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+class Answer:
+    """The answer at a path; each line is on disk when the call that appends it returns."""
 
-    def write(line: Mapping[str, Any]) -> None:
-        os.write(descriptor, json.dumps(line).encode() + b"\n")
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
-    return write
+    def __call__(self, line: Mapping[str, Any]) -> None:
+        """Append one line."""
+        os.write(self._file, json.dumps(line).encode() + b"\n")
 
 
 class Said(logging.Handler):
@@ -106,67 +108,112 @@ class Said(logging.Handler):
         return lines
 
 
-def run(job: Job, write: Write) -> None:
+def run(job: Job, write: Answer) -> None:
     """Run a trial; whatever happens is in the answer."""
     write({"begin": versions()})
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = job.cache
     if not job.name:
         write(_check(Implementation(**job.implementation)))
         return
-    said = Said()
-    logging.getLogger("torch").addHandler(said)
-    try:
-        _run(job, write, said)
-    finally:
-        logging.getLogger("torch").removeHandler(said)
-
-
-def _run(job: Job, write: Write, said: Said) -> None:
     try:
         scenario = find(job)
-        implementation = Implementation(**job.implementation)
-        settings = Settings(
-            axes=job.settings,
-            device=implementation.device,
-            dtype=_dtype(implementation),
-            seed=job.seed,
-            tells=scenario.tells,
-        )
-        oracle = consult(scenario, settings)
+        # Before the oracle: whoever goes on elsewhere must not have run any of this trial's programs.
+        elsewhere = _elsewhere(job, write) if _leaves(scenario) else None
+        oracle = consult(scenario, _settings(job, scenario))
     except BaseException:  # noqa: BLE001 - nothing of the implementation has run yet
         write({"bug": traceback.format_exc()})
         return
+    start = Order("", (), tuple(oracle.sights), job.cache)
+    back, _ = _play(job, start, scenario.body, write, elsewhere)
+    if elsewhere:
+        elsewhere.close()
+    write({"end": {"channels": back.channels, "artefacts": back.artefacts}})
+
+
+def _leaves(scenario: Scenario) -> bool:
+    return "elsewhere" in scenario.body.__code__.co_names
+
+
+def _elsewhere(job: Job, write: Answer) -> Elsewhere:
+    """Where the steps of this trial run."""
+    folder = Path(job.cache) / "elsewhere"
+    folder.mkdir(parents=True, exist_ok=True)
+    paper = folder / "job"
+    paper.write_text(json.dumps(dataclasses.asdict(job)), encoding="utf-8")
+    deadline = str(time.time() + job.time_limit)
+    command = ("child", str(paper), str(write.path), deadline)
+    return Elsewhere(lambda order: run_step(job, order, write), command, folder)
+
+
+def run_step(job: Job, order: Order, write: Answer) -> Return | None:
+    """Run one step of a trial in this process, which has seen nothing of it; None if the story ended in it."""
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = order.cache
+    find(job)
+    step = getattr(sys.modules[job.module], order.step)
+    back, ended = _play(job, order, step, write, None)
+    return None if ended else back
+
+
+def _play(
+    job: Job, order: Order, step: Callable[..., None], write: Answer, elsewhere: Elsewhere | None
+) -> tuple[Return, bool]:
+    """Run a body, or a step of one, with the implementation: what it leaves, and whether the story ended early."""
+    implementation = Implementation(**job.implementation)
+    settings = _settings(job, find(job))
     _seed(job.seed)
-    try:
-        adapter = TorchCompile(implementation)
-    except Exception as error:  # noqa: BLE001 - the implementation's own import
-        write({"failure": dataclasses.asdict(_failure(error, "import"))})
-        write({"end": {"channels": {}, "artefacts": []}})
-        return
+    said = Said()
 
     def tell(event: Event, evidence: Mapping[str, Any]) -> None:
         logs = {"logs": lines} if (lines := said.take()) else {}
         write({"event": to_json(event), "evidence": {**evidence, **logs}})
 
     try:
-        scenario.body(Judged(settings, adapter, oracle, tell))
+        adapter = TorchCompile(implementation)
+    except Exception as error:  # noqa: BLE001 - the implementation's own import
+        write({"failure": dataclasses.asdict(_failure(error, "import"))})
+        return Return((), 0, None), True
+    subject = Judged(settings, adapter, order, tell, elsewhere)
+    ended = True
+    logging.getLogger("torch").addHandler(said)
+    try:
+        step(subject, *order.arguments)
+        ended = False
+    except StoryEnded:
+        pass
     except ObserverError:
         write({"bug": traceback.format_exc()})
     except BaseException as error:  # noqa: BLE001 - whatever the implementation raises ends the story
         write({"failure": dataclasses.asdict(_failure(error, phase(error)))})
     finally:
+        logging.getLogger("torch").removeHandler(said)
         adapter.close()
-    write({"end": {"channels": adapter.channels, "artefacts": adapter.artefacts()}})
+    return subject.hand_back(), ended
+
+
+def _settings(job: Job, scenario: Scenario) -> Settings:
+    implementation = Implementation(**job.implementation)
+    return Settings(
+        axes=job.settings,
+        device=implementation.device,
+        dtype=_dtype(implementation),
+        seed=job.seed,
+        folder=job.cache,
+        tells=scenario.tells,
+    )
 
 
 def main(arguments: list[str]) -> None:
-    """Run one job in this fresh interpreter: `child JOB ANSWER DEADLINE`, two files and a Unix time."""
+    """Run one job in this fresh interpreter: `child JOB ANSWER DEADLINE [ORDER]`, files and a Unix time."""
     job = Job(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     faulthandler.enable()
     left = float(arguments[2]) - time.time() - 0.1 * job.time_limit
     faulthandler.dump_traceback_later(max(0.1, left), exit=False)
     prepare()
-    run(job, answer_to(Path(arguments[1])))
+    answer = Answer(Path(arguments[1]))
+    if len(arguments) > 3:  # noqa: PLR2004 - the fourth makes it a step of a trial
+        fulfil(lambda order: run_step(job, order, answer), Path(arguments[3]))
+    else:
+        run(job, answer)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -117,7 +117,7 @@ class Here:
             started = time.monotonic()
             child.prepare()
             child.forget()
-            child.run(job, child.answer_to(answer))
+            child.run(job, child.Answer(answer))
             return read_exit(answer, output, status=0, seconds=time.monotonic() - started)
 
     def hello(self, implementation: Implementation) -> Mapping[str, Any]:

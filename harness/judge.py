@@ -17,6 +17,7 @@ from harness.story import (
     REUSES,
     TIERS,
     UNCOMPILED,
+    Act,
     Call,
     Event,
     Story,
@@ -30,6 +31,7 @@ from harness.story import (
 USUAL: Mapping[str, Tier] = {
     "compiles": Tier.SHOULD,
     "ops": Tier.MAY,
+    "captures": Tier.SHOULD,
     "effects": Tier.MUST,
     "outcome": Tier.MUST,
 }
@@ -198,8 +200,8 @@ def _expects(failure: Failure, story: Story, told: Story) -> bool:
         return False
     wanted, last, ends = story[-1], told[-1], f"raises {failure.type}"
     return (
-        isinstance(wanted, Call)
-        and isinstance(last, Call)
+        isinstance(wanted, Call | Act)
+        and type(last) is type(wanted)
         and wanted.outcome.startswith("raises ")
         and last.outcome.startswith((f"{ends},", f"{ends} while "))
     )
@@ -288,7 +290,7 @@ def _differences(terms: Terms, told: Story) -> Iterator[Difference]:
             continue
         before, after = _by_facet(left), _by_facet(right)
         for facet in USUAL:
-            if before.get(facet) == after.get(facet) or _silent(facet, before, after):
+            if before.get(facet) == after.get(facet) or _silent(facet, before, after, right):
                 continue
             better = facet == "compiles" and never_more and _compiled(right)
             tier = _tier(terms, left, facet)
@@ -297,16 +299,18 @@ def _differences(terms: Terms, told: Story) -> Iterator[Difference]:
             )
 
 
-def _silent(facet: str, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+def _silent(facet: str, before: Mapping[str, str], after: Mapping[str, str], told: Event) -> bool:
     """Whether a facet is not told at all: ops where nothing was compiled, compilations where none can be seen."""
     if facet == "ops":
         return not (before.get(facet) and after.get(facet))
-    return facet == "compiles" and not after.get(facet)
+    return facet == "compiles" and isinstance(told, Call) and not after.get(facet)
 
 
 def _comparable(left: Event, right: Event) -> bool:
     if isinstance(left, Call) and isinstance(right, Call):
         return (left.number, left.of) == (right.number, right.of)
+    if isinstance(left, Act) and isinstance(right, Act):
+        return left.name == right.name
     return type(left) is type(right)
 
 
@@ -323,11 +327,11 @@ def _by_facet(event: Event) -> dict[str, str]:
 
 def _compiled(event: Event) -> bool:
     """Whether compiled code ran: not compiling at all is no improvement."""
-    return isinstance(event, Call) and event.ran in (COMPILES, REUSES)
+    return isinstance(event, Act) or (isinstance(event, Call) and event.ran in (COMPILES, REUSES))
 
 
 def _graphs(event: Event) -> int:
-    return event.graphs or 0 if isinstance(event, Call) and event.ran == COMPILES else 0
+    return event.graphs or 0 if isinstance(event, Act | Call) else 0
 
 
 def _compilations(story: Story) -> int:

@@ -15,11 +15,18 @@ from harness.needs import NEEDS
 from harness.story import Call, StoryError, Tier, parse
 
 BODY_LINES = 15
-FACETS = ("compiles", "ops", "effects", "outcome")
+FACETS = ("compiles", "ops", "captures", "effects", "outcome")
 TELLS = ("ops",)
 
 #: Methods of the subject that only work where the implementation claims a need.
-_USES = {"config": "dynamo_config", "guards": "guards_text", "graphs": "graph_text"}
+_USES = {
+    "config": "dynamo_config",
+    "guards": "guards_text",
+    "graphs": "graph_text",
+    "compile_backward": "compiled_autograd",
+    "ahead": "ahead_of_time",
+    "load": "ahead_of_time",
+}
 _BOUND_TO_ONE = re.compile(r"\b(inductor|aot_eager|openvino|cuda|xpu|mps|hpu)\b")
 
 

@@ -217,7 +217,7 @@ class Difference:
 
     Attributes:
         event: position in the longer story, from 0.
-        facet: compiles, ops, effects or outcome.
+        facet: compiles, ops, captures, effects or outcome.
         tier: how binding the promise is.
         expected: the text that conforms; "" where nothing was expected.
         told: the text that was told; "" where the story had ended.

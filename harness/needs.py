@@ -14,6 +14,10 @@ NEEDS: Mapping[str, str] = {
     "symbolic_scalars": "Compiled code can serve more than one value of a Python number.",
     "fullgraph": "A whole program can be compiled as one piece, or refused with an error.",
     "autocast": "torch.autocast is supported on the implementation's device.",
+    "comptime": "Code that a program runs at compile time can look at and steer the compilation "
+    "(torch._dynamo.comptime).",
+    "compiled_autograd": "Whole backward passes can be captured and compiled (compiled autograd).",
+    "ahead_of_time": "A program can be compiled ahead of time, saved to a file, and loaded in another process.",
     "recompile_limit": "The number of compilations of one function is bounded, and the bound can be set.",
     "guards_text": "The conditions under which compiled code is reused can be read as text.",
     "graph_text": "The captured graphs can be read as text.",

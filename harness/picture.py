@@ -63,10 +63,15 @@ class Leaf:
 
 Picture = tuple[Leaf, ...]
 
+#: The step from a leaf of autograd to its gradient.
+GRAD = ".grad"
+
 
 def leaves(value: object, place: str, seen: tuple[int, ...] = ()) -> Iterator[tuple[str, object]]:
     """Every place inside a value that the contract speaks of, containers before their contents."""
     yield place, value
+    if isinstance(value, torch.Tensor) and value.is_leaf and value.requires_grad:
+        yield f"{place}{GRAD}", value.grad
     if id(value) in seen:
         return
     for step, item in _inside(value):
@@ -103,8 +108,12 @@ def _has_state(value: object) -> bool:
 
 
 def tensors(value: object, place: str) -> list[tuple[str, torch.Tensor]]:
-    """The tensors among the leaves of a value, with their places."""
-    return [(where, leaf) for where, leaf in leaves(value, place) if isinstance(leaf, torch.Tensor)]
+    """The tensors among the leaves of a value, with their places; gradients are no value of their own."""
+    return [
+        (where, leaf)
+        for where, leaf in leaves(value, place)
+        if isinstance(leaf, torch.Tensor) and not where.endswith(GRAD)
+    ]
 
 
 def take(value: object, place: str) -> Picture:
@@ -209,12 +218,13 @@ def _values(left: Leaf, right: Leaf) -> list[Difference]:
 
 
 def changed(before: Picture, after: Picture) -> list[str]:
-    """The places whose tensors are not what they were, bit for bit."""
+    """The places whose tensors are not what they were, bit for bit; that gradients accumulate is no news."""
     return [
         right.place
         for left, right in zip(before, after, strict=False)
         if left.data is not None
         and right.data is not None
+        and not right.place.endswith(GRAD)
         and (left.properties != right.properties or not _same(left.data, right.data))
     ]
 

@@ -64,6 +64,74 @@ class Subject(Protocol):
             options: passed on to the front end's compile, such as `fullgraph` and `dynamic`.
         """
 
+    def compile_backward(
+        self,
+        program: Callable[..., Any],
+        *,
+        name: str = "",
+        compare: Compare = "values",
+        dynamic_capture: bool = True,
+        **options: Any,  # noqa: ANN401 - whatever the front end's compile accepts
+    ) -> Any:  # noqa: ANN401 - stands for the program
+        """The program, run as it is, with each backward pass in it captured and compiled by the implementation.
+
+        Args:
+            program: a function that calls `backward` or `torch.autograd.grad`.
+            name: what the story calls it, where a scenario compiles more than one.
+            compare: as in `compile`.
+            dynamic_capture: whether sizes may vary in what is captured.
+            options: passed on to the front end's compile of what was captured; by default it is compiled whole
+                (`fullgraph=True`) and for sizes that vary (`dynamic=True`).
+        """
+
+    def ahead(
+        self,
+        program: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        name: str = "",
+        compare: Compare = "values",
+        **options: Any,  # noqa: ANN401 - whatever the front end's compile accepts
+    ) -> Any:  # noqa: ANN401 - stands for the program
+        """The program, compiled ahead of time for arguments like these; the story tells how that went.
+
+        A module, and the instance of a bound method, is then the first argument of each call. `save(path)` of what
+        is returned saves it.
+        """
+
+    def load(
+        self,
+        path: str,
+        *,
+        name: str = "",
+        compare: Compare = "values",
+        **options: Any,  # noqa: ANN401 - whatever the front end's load accepts
+    ) -> Any:  # noqa: ANN401 - stands for the program
+        """A program that was compiled ahead of time and saved."""
+
+    def path(self, name: str) -> str:
+        """Where a file of that name may lie; the processes of a scenario share it."""
+
+    def act(self, name: str, do: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever comes of it
+        """Do what only a compiler does; the story tells that it succeeds, or what it raises. None in the oracle."""
+
+    def elsewhere(
+        self,
+        step: Callable[..., None],
+        *args: Any,  # noqa: ANN401 - the step's own
+        interpreter: bool = False,
+        shares_caches: bool = False,
+    ) -> None:
+        """Go on in another process, which has run nothing of the scenario so far.
+
+        Args:
+            step: a function of the scenario's module; it is called with a subject and the arguments.
+            args: anything that can be pickled.
+            interpreter: whether the process must be a brand-new interpreter.
+            shares_caches: whether it finds what the processes before it have left in the compile caches.
+        """
+
     def attempt(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Make a call whose exception belongs to the claim: the story tells it, the body goes on."""
 

@@ -6,9 +6,11 @@ expected of them. Shared by both sides, so it needs the standard library only.
 The text, one line an event (docs/story.md is the reference):
 
     call 1: compiles, 2 ops, mutates argument 0, equals eager
+    call 2: compiles 2 graphs, captures a backward, equals eager
     calls 3-40: reuses, equals eager
     change: the captured tensor is rebound
     weight: equals eager
+    save: succeeds
     graph inputs (may) = f32[2, 2]
 """
 
@@ -38,6 +40,9 @@ COMPILES, REUSES, UNCOMPILED = "compiles", "reuses", "runs uncompiled"
 #: The outcome of a call or note that shows the behaviour of the oracle.
 EQUALS = "equals eager"
 
+#: The outcome of an act that raised nothing.
+SUCCEEDS = "succeeds"
+
 
 class StoryError(ValueError):
     """A text is not a story; the message says which line, what was found and what was expected."""
@@ -53,6 +58,7 @@ class Call:
         ran: "compiles", "reuses", "runs uncompiled", or "" where it cannot or need not be said.
         graphs: how many graphs the call had compiled; None unless it compiles.
         ops: call nodes in those graphs; None unless the scenario tells them.
+        captures: how many backward passes compiled autograd captured in the call; None where it captured none.
         effects: mutations and aliases that the call showed, such as "mutates argument 0".
         outcome: "equals eager", "differs from eager in ...", "returns ...", or "raises ...".
     """
@@ -63,7 +69,23 @@ class Call:
     of: str = ""
     graphs: int | None = None
     ops: int | None = None
+    captures: int | None = None
     effects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that only a compiler does, such as to compile ahead of time, to save or to load.
+
+    Attributes:
+        name: what was done.
+        outcome: "succeeds", or "raises ...".
+        graphs: how many graphs were compiled for it; None where none was.
+    """
+
+    name: str
+    outcome: str
+    graphs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +112,12 @@ class Step:
     text: str
 
 
-Event: TypeAlias = Call | Note | Told | Step
+Event: TypeAlias = Call | Act | Note | Told | Step
 Story: TypeAlias = tuple[Event, ...]
 
-_KINDS: dict[str, type[Call | Note | Told | Step]] = {
+_KINDS: dict[str, type[Call | Act | Note | Told | Step]] = {
     "call": Call,
+    "act": Act,
     "note": Note,
     "told": Told,
     "step": Step,
@@ -106,6 +129,7 @@ _CALL = re.compile(
     r"calls? (?P<first>\d+)(?:-(?P<last>\d+))?(?: of (?P<of>[^:]+))?: (?P<clauses>.+)\Z"
 )
 _RAN = re.compile(r"(?P<ran>compiles|reuses|runs uncompiled)(?: (?P<graphs>\d+|no) graphs?)?, ")
+_CAPTURES = re.compile(r"captures (?P<captures>a backward|\d+ backwards), ")
 _OPS = re.compile(r"(?P<ops>\d+) ops?, ")
 _STEP = r"""(?:\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\]'"]*)\]|\.\w+)"""
 _PLACE = rf"(?:result(?:_\d+)?|argument \w+){_STEP}*"
@@ -114,6 +138,10 @@ _EFFECT = re.compile(
 )
 _OUTCOME = re.compile(
     r"(?:equals eager|resembles eager|differs from eager in .+|returns .*|raises \S+( while \w+)?(, equals eager)?)\Z"
+)
+_ACT = re.compile(
+    r"(?P<name>[^:=]+): (?P<compiles>compiles(?: (?P<graphs>\d+|no) graphs)?, )?"
+    r"(?P<outcome>succeeds|raises \S+( while \w+)?)\Z"
 )
 _TOLD = re.compile(r"(?P<name>[^:=]+?)(?: \((?P<tier>should|may|diverge)\))? = (?P<text>.*)\Z")
 _BLOCK = re.compile(r"(?P<name>[^:=]+?)(?: \((?P<tier>should|may|diverge)\))? =\Z")
@@ -156,6 +184,8 @@ def _line(event: Event, last: int | None = None) -> str:
             number = f"call {event.number}" if last is None else f"calls {event.number}-{last}"
             of = f" of {event.of}" if event.of else ""
             return f"{number}{of}: {', '.join(text for _, text in facets(event))}"
+        case Act():
+            return f"{event.name}: {', '.join(text for _, text in facets(event))}"
         case Note():
             return f"{event.name}: {event.outcome}"
         case Told():
@@ -172,19 +202,31 @@ def _line(event: Event, last: int | None = None) -> str:
 def facets(event: Event) -> list[tuple[str, str]]:
     """What can be right or wrong about an event: pairs of facet and its text.
 
-    The facets of a call are "compiles", "ops", "effects" and "outcome"; other events have one, "outcome".
+    The facets of a call are "compiles", "ops", "captures", "effects" and "outcome"; an act has "compiles" and
+    "outcome"; other events have one, "outcome".
     """
+    if isinstance(event, Act):
+        done = [] if event.graphs is None else [("compiles", _compiling(event.graphs))]
+        return [*done, ("outcome", event.outcome)]
     if not isinstance(event, Call):
         return [("outcome", _line(event))]
     found: list[tuple[str, str]] = []
     if event.ran:
-        count = "" if event.graphs in (None, 1) else f" {event.graphs or 'no'} graphs"
-        found.append(("compiles", f"{event.ran}{count}"))
+        found.append(("compiles", event.ran if event.graphs is None else _compiling(event.graphs)))
     if event.ops is not None:
         found.append(("ops", f"{event.ops} op" if event.ops == 1 else f"{event.ops} ops"))
+    if event.captures is not None:
+        one = event.captures == 1
+        found.append(
+            ("captures", f"captures {'a backward' if one else f'{event.captures} backwards'}")
+        )
     found += [("effects", effect) for effect in event.effects]
     found.append(("outcome", event.outcome))
     return found
+
+
+def _compiling(graphs: int) -> str:
+    return COMPILES if graphs == 1 else f"{COMPILES} {graphs or 'no'} graphs"
 
 
 def parse(text: str) -> Story:
@@ -229,13 +271,20 @@ def _dedent(text: str) -> list[str]:
     return [row[margin:] for row in rows]
 
 
-def _read(line: str, row: int) -> tuple[list[Event], bool]:
+def _graphs(count: str | None) -> int:
+    return 0 if count == "no" else int(count or 1)
+
+
+def _read(line: str, row: int) -> tuple[list[Event], bool]:  # noqa: PLR0911 - one for each kind of event
     if line == RESET.text:
         return [RESET], False
     if line.startswith("change: "):
         return [Step(line.removeprefix("change: "))], False
     if found := _CALL.match(line):
         return _read_calls(found, line, row), False
+    if found := _ACT.match(line):
+        graphs = _graphs(found["graphs"]) if found["compiles"] else None
+        return [Act(found["name"], found["outcome"], graphs)], False
     if found := _NOTE.match(line):
         return [Note(found["name"], found["outcome"])], False
     if found := _BLOCK.match(line):
@@ -244,7 +293,7 @@ def _read(line: str, row: int) -> tuple[list[Event], bool]:
         return [Told(found["name"], found["text"], Tier(found["tier"] or "must"))], False
     raise StoryError(
         f"line {row} is no event: {line!r}; expected 'call N: ...', 'calls N-M: ...', 'change: ...', "
-        "'reset', 'NAME: equals eager' or 'NAME = VALUE'"
+        "'reset', 'NAME: equals eager', 'NAME: succeeds' or 'NAME = VALUE'"
     )
 
 
@@ -253,15 +302,19 @@ def _read_calls(found: re.Match[str], line: str, row: int) -> list[Event]:
     ran = ""
     graphs: int | None = None
     ops: int | None = None
+    captures: int | None = None
     effects: list[str] = []
     if clause := _RAN.match(rest):
         ran, rest = clause["ran"], rest[clause.end() :]
         if ran == COMPILES:
-            graphs = 0 if clause["graphs"] == "no" else int(clause["graphs"] or 1)
+            graphs = _graphs(clause["graphs"])
         elif clause["graphs"]:
             raise StoryError(f"line {row}: only a call that compiles has graphs, not {line!r}")
     if clause := _OPS.match(rest):
         ops, rest = int(clause["ops"]), rest[clause.end() :]
+    if clause := _CAPTURES.match(rest):
+        count = clause["captures"].split()[0]
+        captures, rest = 1 if count == "a" else int(count), rest[clause.end() :]
     while clause := _EFFECT.match(rest):
         effects.append(clause["effect"])
         rest = rest[clause.end() :]
@@ -275,7 +328,7 @@ def _read_calls(found: re.Match[str], line: str, row: int) -> list[Event]:
     if last < first:
         raise StoryError(f"line {row}: calls {first}-{last} run backwards")
     return [
-        Call(number, ran, rest, found["of"] or "", graphs, ops, tuple(effects))
+        Call(number, ran, rest, found["of"] or "", graphs, ops, captures, tuple(effects))
         for number in range(first, last + 1)
     ]
 

@@ -1,12 +1,12 @@
-"""The two subjects that a body runs with: the oracle, in eager, and the implementation. Far side.
+"""What both subjects of a body share, and the oracle, which runs it in eager. Far side.
 
-Knows how a call, a note or an exception becomes an event. Must not know what was expected.
+Knows how a call is made and what is to be seen of it. Must not know the implementation.
 """
 
 from __future__ import annotations
 
+import pickle
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,58 +14,40 @@ from typing import Any, TypeVar
 import torch
 
 from harness import picture
-from harness.adapter import Sighting, TorchCompile, phase
-from harness.picture import Difference, Picture
+from harness.picture import Picture
 from harness.sight import Kept, Sight, ambient, message_of, mutations, observing, take_all
-from harness.story import (
-    COMPILES,
-    EQUALS,
-    RESET,
-    REUSES,
-    UNCOMPILED,
-    Call,
-    Event,
-    Note,
-    Step,
-    Tier,
-    Told,
-)
 from harness.trace import CapturedGraph
 
-RESEMBLES = "resembles eager"
-
-#: How many differing places an outcome names; the evidence has all.
-_SHOWN = 4
-_PHASES = {
-    "trace": "tracing",
-    "compile": "compiling",
-    "backward": "differentiating",
-    "run": "running",
-}
-
 Module = TypeVar("Module", bound=torch.nn.Module)
-Tell = Callable[[Event, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What both subjects of a trial share: the variant, the device, the dtype and the seed."""
+    """What both subjects of a trial share: the variant, the device, the dtype, the seed and a folder for files."""
 
     axes: Mapping[str, Any]
     device: str
     dtype: torch.dtype
     seed: int
+    folder: str
     tells: Sequence[str] = ()
 
 
 class Program:
     """Stands for a program in a body: calls are events, everything else is the program's own."""
 
-    def __init__(
-        self, subject: _Subject, target: Callable[..., Any], name: str, compare: str, *, tell: bool
+    def __init__(  # noqa: PLR0913 - what `compile` was asked for
+        self,
+        subject: Subject,
+        target: Callable[..., Any],
+        name: str,
+        compare: str,
+        *,
+        tell: bool = False,
+        ahead: bool = False,
     ) -> None:
         self._subject, self._target, self._name = subject, target, name
-        self._compare, self._tell = compare, tell
+        self._compare, self._tell, self._ahead = compare, tell, ahead
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the program's own
         return self._subject.call(self, args, kwargs)
@@ -77,9 +59,14 @@ class Program:
     name = property(lambda self: self._name)
     compare = property(lambda self: self._compare)
     tell = property(lambda self: self._tell)
+    ahead = property(lambda self: self._ahead)
+
+    def save(self, path: str) -> None:
+        """Save a program that was compiled ahead of time."""
+        self._subject.save(self._target, path)
 
 
-class _Subject:
+class Subject:
     """What both subjects have: makers of tensors, the counting of calls, and attempts."""
 
     def __init__(self, settings: Settings) -> None:
@@ -123,6 +110,9 @@ class _Subject:
     def _place(self, tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
         return tensor.to(device=self._settings.device, dtype=dtype or self._settings.dtype)
 
+    def path(self, name: str) -> str:
+        return f"{self._settings.folder}/{name}"
+
     def attempt(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         try:
             return call(*args, **kwargs)
@@ -133,6 +123,9 @@ class _Subject:
             return None
 
     def call(self, program: Program, args: Any, kwargs: Any) -> Any:  # noqa: ANN401 - the program's own
+        raise NotImplementedError
+
+    def save(self, target: Callable[..., Any], path: str) -> None:
         raise NotImplementedError
 
     def _see(
@@ -156,10 +149,11 @@ class _Subject:
                 f"changes {name}" for name, value in ambient().items() if value != around[name]
             ]
             if error is not None:
-                kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix(
-                    "builtins."
+                return (
+                    None,
+                    Sight((), after, tuple(effects), kind_of(error), message_of(error)),
+                    error,
                 )
-                return None, Sight((), after, tuple(effects), kind, message_of(error)), error
             given = [found for place, value in arguments for found in picture.tensors(value, place)]
             effects += picture.aliases(given, picture.tensors(result, "result"))
             self._kept.add(picture.tensors(result, "result"), self._calls)
@@ -169,12 +163,13 @@ class _Subject:
         return target(*args, **kwargs)
 
 
-class Oracle(_Subject):
+class Oracle(Subject):
     """Runs everything in eager and remembers what each event showed."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.sights: list[Sight | Picture | None] = []
+        self._saved: dict[str, Callable[..., Any]] = {}
 
     def compile(
         self,
@@ -187,6 +182,50 @@ class Oracle(_Subject):
     ) -> Program:
         return Program(self, program, name, compare, tell=tell)
 
+    def compile_backward(
+        self,
+        program: Callable[..., Any],
+        *,
+        name: str = "",
+        compare: str = "values",
+        **_: Any,  # noqa: ANN401 - the front end's own
+    ) -> Program:
+        return Program(self, program, name, compare)
+
+    def ahead(
+        self,
+        program: Callable[..., Any],
+        *_: Any,  # noqa: ANN401 - the program's own
+        name: str = "",
+        compare: str = "values",
+        **__: Any,  # noqa: ANN401 - the front end's own
+    ) -> Program:
+        self.sights.append(None)
+        return Program(self, _unbound(program), name, compare)
+
+    def save(self, target: Callable[..., Any], path: str) -> None:
+        self._saved[path] = target
+        self.sights.append(None)
+
+    def load(
+        self,
+        path: str,
+        *,
+        name: str = "",
+        compare: str = "values",
+        **_: Any,  # noqa: ANN401 - the front end's own
+    ) -> Program:
+        self.sights.append(None)
+        return Program(self, self._saved[path], name, compare)
+
+    def act(self, name: str, do: Callable[[], Any]) -> None:  # noqa: ARG002 - not eager's
+        named(name)
+        self.sights.append(None)
+
+    def elsewhere(self, step: Callable[..., None], *args: Any, **_: bool) -> None:  # noqa: ANN401
+        self.sights.append(None)
+        step(self, *pickle.loads(pickle.dumps(args)))  # noqa: S301 - our own
+
     def call(self, program: Program, args: Any, kwargs: Any) -> Any:  # noqa: ANN401 - the program's own
         result, sight, error = self._see(program, args, kwargs)
         self.sights.append(sight)
@@ -196,10 +235,10 @@ class Oracle(_Subject):
         return result
 
     def note(self, name: str, value: object) -> None:
-        self.sights.append(picture.take(value, _named(name)))
+        self.sights.append(picture.take(value, named(name)))
 
     def tell(self, name: str, value: object, *, tier: str = "must") -> None:  # noqa: ARG002 - not eager's
-        _named(name)
+        named(name)
         self.sights.append(None)
 
     def change(self, what: str) -> None:  # noqa: ARG002 - not eager's
@@ -218,105 +257,7 @@ class Oracle(_Subject):
         return ()
 
 
-class Judged(_Subject):
-    """Runs a body with the implementation and tells each event next to the oracle's."""
-
-    def __init__(
-        self, settings: Settings, adapter: TorchCompile, oracle: Oracle, tell: Tell
-    ) -> None:
-        super().__init__(settings)
-        self._adapter = adapter
-        self._sights = iter(oracle.sights)
-        self._say = tell
-        self._seen = Sighting()
-
-    def compile(
-        self,
-        program: Callable[..., Any],
-        *,
-        name: str = "",
-        compare: str = "values",
-        tell: bool = False,
-        **options: Any,  # noqa: ANN401 - the front end's own
-    ) -> Program:
-        compiled = self._adapter.compile(program, options)
-        return Program(self, compiled, name, compare, tell=tell)
-
-    def _run(self, target: Callable[..., Any], args: Any, kwargs: Any) -> Any:  # noqa: ANN401
-        with self._adapter.watch() as self._seen:
-            return target(*args, **kwargs)
-
-    def call(self, program: Program, args: Any, kwargs: Any) -> Any:  # noqa: ANN401 - the program's own
-        started = time.perf_counter()
-        result, sight, error = self._see(program, args, kwargs)
-        seconds = time.perf_counter() - started
-        expected = next(self._sights, None)
-        oracle = expected if isinstance(expected, Sight) else None
-        with observing():
-            outcome, differences = _outcome(program, oracle, sight, error, result)
-        silent = error is not None and phase(error) in ("trace", "compile")
-        event = Call(
-            number=self._calls,
-            ran="" if silent else _ran(self._seen),
-            outcome=outcome,
-            of=program.name,
-            graphs=None if silent else self._seen.graphs,
-            ops=self._seen.ops if self._seen.graphs and "ops" in self._settings.tells else None,
-            effects=sight.effects,
-        )
-        evidence = {**self._seen.evidence, "seconds": round(seconds, 6)}
-        if error is not None:
-            evidence["error"] = {
-                "type": sight.error,
-                "message": sight.message[:4000],
-                "phase": phase(error),
-            }
-        if differences:
-            evidence["differences"] = [_explain(each) for each in differences]
-        self._say(event, evidence)
-        if error is not None:
-            self.raised = error
-            raise error
-        return result
-
-    def note(self, name: str, value: object) -> None:
-        expected = next(self._sights, None)
-        with observing():
-            told = picture.take(value, _named(name))
-        with observing():
-            noted = expected if isinstance(expected, tuple) else None
-            found = [Difference("structure", name, "no note", "a note")]
-            found = found if noted is None else picture.compare(noted, told)
-            evidence = {"value": picture.describe(value)[:400]}
-        more = {"differences": [_explain(each) for each in found]} if found else {}
-        self._say(Note(name, _differs(found)), {**evidence, **more})
-
-    def tell(self, name: str, value: object, *, tier: str = "must") -> None:
-        next(self._sights, None)
-        with observing():
-            text = picture.describe(value).strip()
-        self._say(Told(_named(name), text, Tier(tier)), {})
-
-    def change(self, what: str) -> None:
-        next(self._sights, None)
-        self._say(Step(what), {})
-
-    def reset(self) -> None:
-        next(self._sights, None)
-        self._adapter.reset()
-        self._say(RESET, {})
-
-    def config(self, module: str = "torch._dynamo.config", **flags: Any) -> None:  # noqa: ANN401
-        self._adapter.config(module, flags)
-
-    def guards(self) -> Sequence[str]:
-        return self._adapter.guards()
-
-    def graphs(self) -> Sequence[CapturedGraph]:
-        return self._adapter.graphs()
-
-
-def _named(name: str) -> str:
+def named(name: str) -> str:
     """The name of a note, which must not read like another line of a story.
 
     Raises:
@@ -329,61 +270,13 @@ def _named(name: str) -> str:
     return name
 
 
-def _ran(seen: Sighting) -> str:
-    if seen.graphs is not None:
-        return COMPILES
-    if seen.regions is None:
-        return ""
-    return REUSES if seen.regions else UNCOMPILED
+def _unbound(program: Callable[..., Any]) -> Callable[..., Any]:
+    """The program as it is called once it is compiled ahead of time: with its module or instance as first argument."""
+    if isinstance(program, torch.nn.Module):
+        return type(program).__call__
+    return getattr(program, "__func__", program)
 
 
-def _outcome(
-    program: Program,
-    oracle: Sight | None,
-    sight: Sight,
-    error: BaseException | None,
-    result: object,
-) -> tuple[str, list[Difference]]:
-    if oracle is None:
-        return _differs(found := [Difference("course", "the program", "no call", "a call")]), found
-    if error is not None and oracle.error != sight.error:
-        return f"raises {sight.error} while {_PHASES[phase(error)]}", []
-    found = _compare(oracle, sight, values=program.compare == "values" and not program.tell)
-    if error is not None:
-        return f"raises {sight.error}, {_differs(found)}" if not found else _differs(found), found
-    if program.tell and not found:
-        return f"returns {picture.describe(result).strip() or 'nothing'}", []
-    return _differs(found, RESEMBLES if program.compare == "metadata" else EQUALS), found
-
-
-def _compare(oracle: Sight, sight: Sight, *, values: bool) -> list[Difference]:
-    if oracle.error and not sight.error:
-        return [Difference("exception", "the call", oracle.error, "none")]
-    found = picture.compare(oracle.result, sight.result, values=values)
-    found += picture.compare(oracle.arguments, sight.arguments)
-    if not found and oracle.effects != sight.effects:
-        lost = [effect for effect in oracle.effects if effect not in sight.effects]
-        new = [effect for effect in sight.effects if effect not in oracle.effects]
-        kind = "mutation" if any(effect.startswith("mutates") for effect in lost + new) else "alias"
-        place = (lost or new)[0].split(" ", 1)[1] if kind == "mutation" else "result"
-        found.append(Difference(kind, place, "; ".join(lost) or "none", "; ".join(new) or "none"))
-    if oracle.message != sight.message:
-        found.append(Difference("message", "the exception", oracle.message, sight.message))
-    return found
-
-
-def _differs(found: Sequence[Difference], otherwise: str = EQUALS) -> str:
-    if not found:
-        return otherwise
-    places = list(dict.fromkeys(str(each) for each in found))
-    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
-    return f"differs from eager in {' and '.join(places[:_SHOWN])}{more}"
-
-
-def _explain(difference: Difference) -> dict[str, str]:
-    return {
-        "property": difference.property,
-        "place": difference.place,
-        "expected": difference.expected[:400],
-        "told": difference.told[:400],
-    }
+def kind_of(error: BaseException) -> str:
+    """Qualified name of an exception's class, as stories spell it."""
+    return f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")

@@ -38,6 +38,7 @@ class Compilation:
         ops: call nodes in those graphs.
         guards: the guard tree as text.
         reason: why existing code could not be reused; "" for a first compilation.
+        backward: the captured graph of a backward pass, if compiled autograd made one here.
         breaks: why a graph ended early, one text each.
         failure: type and reason, if the compilation failed.
     """
@@ -50,6 +51,7 @@ class Compilation:
     ops: int = 0
     guards: str = ""
     reason: str = ""
+    backward: str = ""
     breaks: list[str] = field(default_factory=list)
     failure: str = ""
 
@@ -69,6 +71,7 @@ class Compilation:
             "graphs": [graph.text for graph in self.graphs],
             "guards": _without_stacks(self.guards),
             "reason": self.reason,
+            "backward": self.backward,
             "breaks": self.breaks,
             "discarded": self.discarded,
             "failure": self.failure,
@@ -124,6 +127,10 @@ def _read_graph(compilation: Compilation, _: object, payload: str) -> None:
     compilation.graphs.append(CapturedGraph(payload.strip(), inputs(payload)))
 
 
+def _read_backward(compilation: Compilation, _: object, payload: str) -> None:
+    compilation.backward = payload.strip()
+
+
 def _read_guards(compilation: Compilation, _: object, payload: str) -> None:
     compilation.guards = payload.strip()
 
@@ -151,6 +158,7 @@ def _read_metrics(compilation: Compilation, metadata: Mapping[str, Any], _: str)
 
 _READERS: Mapping[str, Any] = {
     "dynamo_output_graph": _read_graph,
+    "compiled_autograd_graph": _read_backward,
     "dynamo_cpp_guards_str": _read_guards,
     "artifact": _read_artifact,
     "compilation_metrics": _read_metrics,

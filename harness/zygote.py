@@ -17,7 +17,6 @@ A client sends JSON lines and gets JSON lines:
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import json
 import os
@@ -33,10 +32,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import child, fingerprint
+from harness.lifeline import die_with
 from harness.model import Implementation, Job
 from harness.warmth import warm
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -145,7 +143,7 @@ class Zygote:
         status = 1
         try:
             os.setpgid(0, 0)
-            _die_with(zygote)
+            die_with(zygote)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for client in self._clients.values():
@@ -157,7 +155,7 @@ class Zygote:
             os.close(output)
             job = Job(**message["job"])
             faulthandler.dump_traceback_later(job.time_limit * 0.9, exit=False)
-            child.run(job, child.answer_to(Path(message["answer"])))
+            child.run(job, child.Answer(Path(message["answer"])))
             status = 0
         except BaseException:  # noqa: BLE001 - the last frame of the process
             traceback.print_exc()
@@ -191,7 +189,7 @@ class Zygote:
         """Turn this fresh child into a warm zygote; never returns."""
         status = 1
         try:
-            _die_with(branch.guardian)
+            die_with(branch.guardian)
             signal.set_wakeup_fd(-1)
             for client in self._clients.values():
                 client.connection.close()
@@ -269,14 +267,6 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel end this process when its parent dies, so that nothing is orphaned. Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # it had died before
 
 
 def assert_single_threaded() -> None:

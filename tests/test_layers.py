@@ -42,6 +42,9 @@ FAR = frozenset(
     [
         "child",
         "subject",
+        "judged",
+        "elsewhere",
+        "lifeline",
         "adapter",
         "trace",
         "picture",

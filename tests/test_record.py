@@ -37,7 +37,7 @@ from harness.record import (
     result_from_json,
     result_to_json,
 )
-from harness.story import RESET, Call, Note, Step, Tier, Told
+from harness.story import RESET, Act, Call, Note, Step, Tier, Told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,7 @@ COMPILATION = {
     "graphs": [GRAPH],
     "guards": GRAPH,
     "reason": "",
+    "backward": "",
     "breaks": [],
     "discarded": 0,
     "failure": "",
@@ -64,7 +65,8 @@ FINISHED = {"finished": "2026-11-21T09:00:02+00:00", "seconds": 1.5}
 def result(name: str = "one", verdict: Verdict = Verdict.PASS, on: str = "mine") -> Result:
     """A result with something in every field."""
     story = (
-        Call(1, "compiles", "equals eager", "f", 1, 2, ("mutates argument 0",)),
+        Call(1, "compiles", "equals eager", "f", 1, 2, 3, ("mutates argument 0",)),
+        Act("save", "succeeds", 1),
         Call(2, "reuses", "equals eager", "f"),
         Note("weight", "equals eager"),
         Told("graph", "one\ntwo", Tier.MAY),
@@ -208,8 +210,10 @@ EVENTS = st.one_of(
         SOME,
         st.none() | st.integers(0, 9),
         st.none() | st.integers(0, 9),
+        st.none() | st.integers(0, 9),
         st.lists(SOME, max_size=2).map(tuple),
     ),
+    st.builds(Act, SOME, SOME, st.none() | st.integers(0, 9)),
     st.builds(Note, SOME, SOME),
     st.builds(Told, SOME, SOME, st.sampled_from(Tier)),
     st.builds(Step, SOME),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.story import (
     RESET,
+    Act,
     Call,
     Event,
     Note,
@@ -70,6 +71,7 @@ CALLS = st.one_of(
         ran=st.just("compiles"),
         graphs=st.integers(0, 12),
         ops=st.none() | st.integers(0, 12),
+        captures=st.none() | st.integers(1, 12),
         outcome=OUTCOMES,
         of=st.just("") | NAMES,
         effects=st.lists(EFFECTS, max_size=3).map(tuple),
@@ -83,8 +85,14 @@ CALLS = st.one_of(
         effects=st.lists(EFFECTS, max_size=3).map(tuple),
     ),
 )
-EVENTS = st.one_of(
+EVENTS: st.SearchStrategy[Event] = st.one_of(
     CALLS,
+    st.builds(
+        Act,
+        NAMES,
+        st.sampled_from(["succeeds", "raises ValueError while tracing"]),
+        st.none() | st.integers(0, 12),
+    ),
     st.builds(
         Note,
         NAMES,
