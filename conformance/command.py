@@ -18,7 +18,7 @@ import pytest
 from tabulate import tabulate
 
 from conformance.session import MODES
-from harness import __version__, catalog, plan
+from harness import __version__, accept, catalog, plan
 from harness.catalog import CatalogError, Entry
 from harness.implementations import DEFAULTS, shipped
 from harness.judge import Terms, promises
@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_list(commands)
     _add_show(commands)
     _add_report(commands)
+    _add_accept(commands)
     return parser
 
 
@@ -156,11 +157,7 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _run(asked: argparse.Namespace) -> int:
     select = [each for each in asked.select if not each.startswith("-")]
     passed_on = [each for each in asked.select if each.startswith("-")]
-    entries = _well_formed()
-    for pattern in select:
-        if not any(plan.selects(pattern, e, v) for e in entries for v in catalog.variants(e)):
-            hint = plan.near(pattern, entries)
-            raise UsageError(f"no scenario matches {pattern!r}{hint}; `touchstone list` shows all")
+    _check_selects(select, _well_formed())
     arguments = [
         str(HERE / "cases"),
         *("-c", str(HERE / "touchstone.ini"), f"--rootdir={HERE.parent}"),
@@ -175,9 +172,16 @@ def _run(asked: argparse.Namespace) -> int:
     return int(pytest.main(arguments))
 
 
+def _check_selects(patterns: Sequence[str], entries: Sequence[Entry]) -> None:
+    for pattern in patterns:
+        if not any(plan.selects(pattern, e, v) for e in entries for v in catalog.variants(e)):
+            hint = plan.near(pattern, entries)
+            raise UsageError(f"no scenario matches {pattern!r}{hint}; `touchstone list` shows all")
+
+
 def _well_formed() -> list[Entry]:
     entries = catalog.read()
-    problems = lint(entries)
+    problems = lint([accept.draft(entry) for entry in entries])
     if problems:
         raise CatalogError(problems)
     return entries
@@ -305,3 +309,39 @@ def _report(asked: argparse.Namespace) -> int:
     print(text.summary(record))  # noqa: T201 - a command speaks
     print(f"report: {page}")  # noqa: T201 - likewise
     return OK
+
+
+def _add_accept(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(
+        commands,
+        "accept",
+        "rewrite the stories of scenarios to what records of runs tell; `git diff` is the review",
+        "examples:\n  touchstone accept touchstone-report/record.jsonl --dry-run\n"
+        "  touchstone accept touchstone-report/record.jsonl --select 'aliasing/*'\n"
+        "  touchstone accept torch_2_13.jsonl torch_2_15.jsonl   conditions where versions differ\n\n"
+        "exit codes:\n  0  all that was told is accepted    1  something is refused\n"
+        "  4  the request makes no sense, such as a record of other scenarios\n",
+        _accept,
+    )
+    parser.add_argument("record", nargs="+", type=Path, metavar="RECORD")
+    parser.add_argument(
+        "--select", action="append", metavar="GLOB", help="only these ids, such as 'aliasing/*'"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would change, as a diff; write nothing"
+    )
+
+
+def _accept(asked: argparse.Namespace) -> int:
+    entries = catalog.read()
+    select = asked.select or ()
+    _check_selects(select, entries)
+    found = accept.accept(combine([read(path) for path in asked.record]), entries, select)
+    if asked.dry_run:
+        print(accept.diff(found), end="")  # noqa: T201 - a command speaks
+    else:
+        accept.write(found)
+        print(accept.summary(found))  # noqa: T201 - likewise
+    for refusal in found.refusals:
+        print(refusal, file=sys.stderr)  # noqa: T201 - likewise
+    return BROKEN if found.refusals else OK

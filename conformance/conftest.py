@@ -18,7 +18,7 @@ import pytest
 from conformance import __file__ as _package
 from conformance.recorder import PROPERTY, Recorder
 from conformance.session import MODES, Session, Settings, open_folder
-from harness import catalog, known, plan
+from harness import accept, catalog, known, plan
 from harness.catalog import Entry, Variant
 from harness.environment import IsolationError
 from harness.implementations import DEFAULTS, ProfileError, find
@@ -65,6 +65,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also fail on broken MAY promises and on improvements",
     )
     group.addoption(
+        "--accept",
+        action="store_true",
+        help="afterwards, rewrite the stories to what was told, as `touchstone accept` does",
+    )
+    group.addoption(
         "--report",
         default="touchstone-report",
         metavar="DIR",
@@ -96,7 +101,8 @@ def pytest_configure(config: pytest.Config) -> None:
     session = config.stash[_session] = Session(settings, asked, entries)
     if given or config.option.collectonly:
         return
-    recorder = Recorder(session, Path(config.getoption("--report")).absolute())
+    folder = Path(config.getoption("--report")).absolute()
+    recorder = Recorder(session, folder, accepting=config.getoption("--accept"))
     config.pluginmanager.register(recorder, "touchstone-recorder")
     try:
         session.start()
@@ -140,7 +146,7 @@ class Module(pytest.File):
             entries = catalog.read_module(self.path)
         except catalog.CatalogError as error:
             raise self.CollectError(str(error)) from None
-        problems = lint(entries)
+        problems = lint([accept.draft(entry) for entry in entries])
         if problems:
             raise self.CollectError("\n".join(problems))
         for entry in entries:
