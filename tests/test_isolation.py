@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,6 +125,13 @@ def test_wrong_values_fail_a_must_promise_and_name_the_property(attempt: Try) ->
     assert result.judgement.verdict is Verdict.FAIL
     assert result.judgement.tier == "must"
     assert "value of result" in result.judgement.reason
+
+
+def test_a_wrong_gradient_is_named_where_it_is(attempt: Try) -> None:
+    result = attempt(fault("doubles_the_last"), "compiled_autograd/new_models_share_a_capture")
+    assert result.judgement.verdict is Verdict.FAIL
+    assert result.judgement.tier == "must"
+    assert re.search(r"argument 0\.\d\.\w+\.grad", result.judgement.reason)
 
 
 def test_reused_memory_of_a_result_that_is_kept_is_a_mutation(attempt: Try) -> None:
