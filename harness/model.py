@@ -74,6 +74,7 @@ class Implementation:
         dtype: the floating dtype of the suite's tensors.
         environ: environment variables of its processes.
         claims: the needs it says it meets; see docs/needs.md.
+        tools: programs that it starts, such as "g++"; what cannot be done without a missing one is unsupported.
         interprets: whether running the captured graph as it is counts as its compiled code.
         time_factor: how many times the usual time limit its trials may take.
         homepage: where it lives.
@@ -89,6 +90,7 @@ class Implementation:
     dtype: str = "float32"
     environ: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     interprets: bool = False
     time_factor: float = 1.0
     homepage: str = ""

@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, Try, fault, first_variants
 
 from conformance.session import Session, Settings
-from harness import catalog
+from harness import catalog, implementations
 from harness.environment import IsolationError, environ
 from harness.fork import Fork
 from harness.isolate import Here
@@ -277,6 +277,18 @@ def test_variables_that_would_change_the_judgement_do_not_reach_the_far_side(
 def test_variables_of_the_profile_do(tmp_path: Path) -> None:
     own = Implementation("own", environ={"TORCHDYNAMO_VERBOSE": "1"})
     assert environ(own, tmp_path)["TORCHDYNAMO_VERBOSE"] == "1"
+
+
+def test_a_missing_compiler_is_unsupported_and_says_so(attempt: Try, folder: Path) -> None:
+    empty = folder / "no tools"
+    empty.mkdir()
+    inductor = implementations.find("inductor")
+    without = dataclasses.replace(inductor, name="without", environ={"PATH": str(empty)})
+    result = attempt(without)
+    assert result.judgement.verdict is Verdict.UNSUPPORTED
+    assert result.judgement.reason.startswith(
+        "needs g++, which is not installed here; run all the same, it ended in error"
+    )
 
 
 def test_an_interpreter_that_does_not_exist_is_named(fork: Fork) -> None:

@@ -812,3 +812,14 @@ def test_a_story_may_end_with_an_act_that_raises() -> None:
     story = "compile ahead of time: raises torch._dynamo.exc.Unsupported while tracing"
     made = judge(Terms(parse(story)), [seen(story, failure=RAISED, artefacts=())])
     assert made.verdict is Verdict.PASS
+
+
+def test_a_deviation_without_a_needed_program_is_unsupported_and_conforming_passes() -> None:
+    made = told(
+        "call 1: raises ValueError while compiling",
+        "call 1: compiles, equals eager",
+        missing=("g++",),
+    )
+    assert made.verdict is Verdict.UNSUPPORTED
+    assert "g++, which is not installed" in made.reason
+    assert told(STORY, missing=("g++",)).verdict is Verdict.PASS
