@@ -136,6 +136,8 @@ class Job:
         cache: a directory that holds the compile caches of this trial alone.
         time_limit: seconds until the near side ends the trial.
         seed: what every random number of the trial comes from.
+        hands_over: where the order for another process is left, instead of going on there; "" to go on.
+        order: an order that was left so, which is run instead of the scenario's body; "" for the body.
     """
 
     module: str
@@ -146,6 +148,8 @@ class Job:
     cache: str
     time_limit: float
     seed: int = 0
+    hands_over: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
