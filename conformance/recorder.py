@@ -169,7 +169,7 @@ class Recorder:
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             self._empty = (
                 f"none of {len(self._record.results)} trials was applicable, so nothing was judged; "
-                "see the reasons above, and `claims` in the profile"
+                "see the reasons above, and `claims` and `tools` in the profile"
             )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - not public

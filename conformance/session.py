@@ -18,7 +18,7 @@ from typing import Any
 from harness import catalog, known, plan
 from harness.catalog import Entry, Variant
 from harness.condition import speaks_of
-from harness.environment import IsolationError, profile
+from harness.environment import IsolationError, missing_tools, profile
 from harness.fork import Fork
 from harness.isolate import Here, Isolation, Spawn
 from harness.judge import Terms, judge
@@ -155,6 +155,7 @@ class Session:
             tiers={facet: Tier(text.partition(":")[0]) for facet, text in entry.tiers.items()},
             exact=bool(entry.exact),
             unmet=tuple(need for need in entry.needs if need not in implementation.claims),
+            missing=missing_tools(implementation),
             interprets=implementation.interprets,
             known=entry_known,
             applies="" if applies else f"speaks of torch{entry.torch}, this is {versions['torch']}",

@@ -30,7 +30,16 @@ from typing import Any
 import torch
 
 from harness.adapter import TorchCompile, phase
-from harness.elsewhere import Elsewhere, Order, Return, StoryEnded, fulfil
+from harness.elsewhere import (
+    Elsewhere,
+    Going,
+    HandingOver,
+    Order,
+    Return,
+    StoryEnded,
+    fulfil,
+    read_order,
+)
 from harness.judged import Judged
 from harness.model import Failure, Implementation, Job
 from harness.scenario import Scenario
@@ -115,6 +124,9 @@ def run(job: Job, write: Answer) -> None:
     if not job.name:
         write(_check(Implementation(**job.implementation)))
         return
+    if job.order:
+        write({"end": _take_over(job, write)})
+        return
     try:
         scenario = find(job)
         # Before the oracle: whoever goes on elsewhere must not have run any of this trial's programs.
@@ -130,12 +142,22 @@ def run(job: Job, write: Answer) -> None:
     write({"end": {"channels": back.channels, "artefacts": back.artefacts}})
 
 
+def _take_over(job: Job, write: Answer) -> Mapping[str, Any]:
+    """Run what a process of another environment has left to do."""
+    find(job)  # what was handed over may hold instances of the module's classes
+    order = dataclasses.replace(read_order(Path(job.order)), cache=job.cache)
+    back = run_step(job, order, write)
+    return {"channels": back.channels if back else {}, "artefacts": back.artefacts if back else []}
+
+
 def _leaves(scenario: Scenario) -> bool:
     return "elsewhere" in scenario.body.__code__.co_names
 
 
-def _elsewhere(job: Job, write: Answer) -> Elsewhere:
+def _elsewhere(job: Job, write: Answer) -> Going:
     """Where the steps of this trial run."""
+    if job.hands_over:
+        return HandingOver(Path(job.hands_over))
     folder = Path(job.cache) / "elsewhere"
     folder.mkdir(parents=True, exist_ok=True)
     paper = folder / "job"
@@ -148,14 +170,13 @@ def _elsewhere(job: Job, write: Answer) -> Elsewhere:
 def run_step(job: Job, order: Order, write: Answer) -> Return | None:
     """Run one step of a trial in this process, which has seen nothing of it; None if the story ended in it."""
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = order.cache
-    find(job)
     step = getattr(sys.modules[job.module], order.step)
     back, ended = _play(job, order, step, write, None)
     return None if ended else back
 
 
 def _play(
-    job: Job, order: Order, step: Callable[..., None], write: Answer, elsewhere: Elsewhere | None
+    job: Job, order: Order, step: Callable[..., None], write: Answer, elsewhere: Going | None
 ) -> tuple[Return, bool]:
     """Run a body, or a step of one, with the implementation: what it leaves, and whether the story ended early."""
     implementation = Implementation(**job.implementation)
@@ -211,6 +232,7 @@ def main(arguments: list[str]) -> None:
     prepare()
     answer = Answer(Path(arguments[1]))
     if len(arguments) > 3:  # noqa: PLR2004 - the fourth makes it a step of a trial
+        find(job)
         fulfil(lambda order: run_step(job, order, answer), Path(arguments[3]))
     else:
         run(job, answer)

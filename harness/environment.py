@@ -72,6 +72,19 @@ def environ(implementation: Implementation, folder: Path) -> dict[str, str]:
     return {**kept, **_SET, **caches, **toolchain.install(folder), **implementation.environ}
 
 
+def missing_tools(implementation: Implementation) -> tuple[str, ...]:
+    """The programs that an implementation needs and that its processes would not find; CXX may name another g++."""
+    variables = {**os.environ, **implementation.environ}
+    programs = {
+        tool: variables.get("CXX", tool) if tool == "g++" else tool for tool in implementation.tools
+    }
+    return tuple(
+        program
+        for program in programs.values()
+        if shutil.which(program, path=variables.get("PATH", os.defpath)) is None
+    )
+
+
 def profile(implementation: Implementation) -> dict[str, Any]:
     """The implementation as JSON values, for the far side."""
     return json.loads(json.dumps(dataclasses.asdict(implementation)))  # type: ignore[no-any-return]

@@ -29,12 +29,13 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "dtype": str,
     "environ": dict,
     "claims": list,
+    "tools": list,
     "interprets": bool,
     "time_factor": (int, float),
     "homepage": str,
 }
 
-_OF_STRINGS = ("modules", "claims")
+_OF_STRINGS = ("modules", "claims", "tools")
 
 
 class ProfileError(Exception):
@@ -92,6 +93,7 @@ def read(file: Path) -> Implementation:
     claims = table.get("claims", ["*"])
     table["claims"] = tuple(NEEDS) if claims == ["*"] else tuple(claims)
     table["modules"] = tuple(table.get("modules", ()))
+    table["tools"] = tuple(table.get("tools", ()))
     if table.get("python"):
         table["python"] = str((file.parent / Path(table["python"]).expanduser()).absolute())
     return Implementation(**table)

@@ -49,6 +49,7 @@ class Terms:
         tiers: facet to tier, where the scenario departs from the usual.
         exact: whether fewer compilations also break the claim.
         unmet: needs of the scenario that the implementation does not claim.
+        missing: programs that the implementation needs and that are not installed.
         interprets: whether running the captured graph as it is counts as compiled code.
         known: the known entry that speaks of this trial, if one does.
         applies: why the scenario does not speak of this torch; "" if it does.
@@ -58,6 +59,7 @@ class Terms:
     tiers: Mapping[str, Tier] = field(default_factory=dict)
     exact: bool = False
     unmet: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     interprets: bool = False
     known: Known | None = None
     applies: str = ""
@@ -113,7 +115,17 @@ def _judge_flaky(terms: Terms, judgements: Sequence[Judgement]) -> Judgement:
 
 def _apply_needs(terms: Terms, judgement: Judgement) -> Judgement:
     """A need that is not claimed is probed by the trial itself: only a deviation confirms that it is unmet."""
-    if not terms.unmet or judgement.verdict in (Verdict.CRASH, Verdict.TIMEOUT):
+    if judgement.verdict in (Verdict.CRASH, Verdict.TIMEOUT):
+        return judgement
+    if terms.missing and not judgement.verdict.conforms:
+        return replace(
+            judgement,
+            verdict=Verdict.UNSUPPORTED,
+            reason=f"needs {' and '.join(terms.missing)}, which is not installed here; run all the same, it "
+            f"{_past(judgement)}",
+            kept=(),
+        )
+    if not terms.unmet:
         return judgement
     needs = " and ".join(terms.unmet)
     if judgement.verdict.conforms:

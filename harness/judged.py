@@ -12,7 +12,7 @@ from typing import Any
 
 from harness import picture
 from harness.adapter import Sighting, TorchCompile, phase
-from harness.elsewhere import Elsewhere, Order, Return
+from harness.elsewhere import Going, Order, Return
 from harness.picture import Difference
 from harness.sight import Sight, message_of, observing
 from harness.story import (
@@ -56,7 +56,7 @@ class Judged(Subject):
         adapter: TorchCompile,
         order: Order,
         tell: Tell,
-        elsewhere: Elsewhere | None = None,
+        elsewhere: Going | None = None,
     ) -> None:
         super().__init__(settings)
         self._adapter = adapter

@@ -74,6 +74,7 @@ class Implementation:
         dtype: the floating dtype of the suite's tensors.
         environ: environment variables of its processes.
         claims: the needs it says it meets; see docs/needs.md.
+        tools: programs that it starts, such as "g++"; what cannot be done without a missing one is unsupported.
         interprets: whether running the captured graph as it is counts as its compiled code.
         time_factor: how many times the usual time limit its trials may take.
         homepage: where it lives.
@@ -89,6 +90,7 @@ class Implementation:
     dtype: str = "float32"
     environ: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     interprets: bool = False
     time_factor: float = 1.0
     homepage: str = ""
@@ -134,6 +136,8 @@ class Job:
         cache: a directory that holds the compile caches of this trial alone.
         time_limit: seconds until the near side ends the trial.
         seed: what every random number of the trial comes from.
+        hands_over: where the order for another process is left, instead of going on there; "" to go on.
+        order: an order that was left so, which is run instead of the scenario's body; "" for the body.
     """
 
     module: str
@@ -144,6 +148,8 @@ class Job:
     cache: str
     time_limit: float
     seed: int = 0
+    hands_over: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -628,7 +628,9 @@
   }
   function gist(each) {
     const found = [];
-    const compilations = list(each.compilations).length;
+    const captures = list(each.compilations).filter((one) => one?.backward).length;
+    const compilations = list(each.compilations).length - captures;
+    if (captures) found.push(plural(captures, "captured backward"));
     if (compilations) found.push(plural(compilations, "compilation"));
     const breaks = list(each.compilations).flatMap((one) => list(one?.breaks)).length;
     if (breaks) found.push(plural(breaks, "graph break"));
@@ -661,7 +663,8 @@
     return made;
   }
   function compilation(one) {
-    const { id, function: name, ops, graphs, guards, reason: why, breaks, failure: failed, ...others } = one;
+    const { id, function: name, ops, graphs, guards, reason: why, backward, breaks, failure: failed, ...others } = one;
+    if (backward) return el("div", { class: "compilation" }, el("h4", {}, "Captured backward pass"), pre(plain(backward)));
     const node = el(
       "div",
       { class: "compilation" },

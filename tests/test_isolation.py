@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from conftest import ROOT, Try, fault, first_variants
 
 from conformance.session import Session, Settings
-from harness import catalog
+from harness import catalog, implementations
 from harness.environment import IsolationError, environ
 from harness.fork import Fork
 from harness.isolate import Here
@@ -124,6 +125,13 @@ def test_wrong_values_fail_a_must_promise_and_name_the_property(attempt: Try) ->
     assert result.judgement.verdict is Verdict.FAIL
     assert result.judgement.tier == "must"
     assert "value of result" in result.judgement.reason
+
+
+def test_a_wrong_gradient_is_named_where_it_is(attempt: Try) -> None:
+    result = attempt(fault("doubles_the_last"), "compiled_autograd/new_models_share_a_capture")
+    assert result.judgement.verdict is Verdict.FAIL
+    assert result.judgement.tier == "must"
+    assert re.search(r"argument 0\.\d\.\w+\.grad", result.judgement.reason)
 
 
 def test_reused_memory_of_a_result_that_is_kept_is_a_mutation(attempt: Try) -> None:
@@ -269,6 +277,18 @@ def test_variables_that_would_change_the_judgement_do_not_reach_the_far_side(
 def test_variables_of_the_profile_do(tmp_path: Path) -> None:
     own = Implementation("own", environ={"TORCHDYNAMO_VERBOSE": "1"})
     assert environ(own, tmp_path)["TORCHDYNAMO_VERBOSE"] == "1"
+
+
+def test_a_missing_compiler_is_unsupported_and_says_so(attempt: Try, folder: Path) -> None:
+    empty = folder / "no tools"
+    empty.mkdir()
+    inductor = implementations.find("inductor")
+    without = dataclasses.replace(inductor, name="without", environ={"PATH": str(empty)})
+    result = attempt(without)
+    assert result.judgement.verdict is Verdict.UNSUPPORTED
+    assert result.judgement.reason.startswith(
+        "needs g++, which is not installed here; run all the same, it ended in error"
+    )
 
 
 def test_an_interpreter_that_does_not_exist_is_named(fork: Fork) -> None:

@@ -612,7 +612,7 @@ def test_a_scenario_that_raises_a_tier_has_promises_of_that_tier() -> None:
 
 
 def test_the_usual_tiers_speak_of_every_facet() -> None:
-    assert set(USUAL) == {"compiles", "ops", "effects", "outcome"}
+    assert set(USUAL) == {"compiles", "ops", "captures", "effects", "outcome"}
 
 
 @pytest.mark.parametrize(
@@ -775,3 +775,51 @@ def test_with_an_unmet_need_only_death_and_bugs_fail_a_run(terms: Terms, ended: 
     made = judge(replace(terms, unmet=("fullgraph",), known=None), [ended])
     dead = {Verdict.CRASH, Verdict.TIMEOUT, Verdict.BUG}
     assert made.verdict in {Verdict.PASS, Verdict.IMPROVED, Verdict.UNSUPPORTED} | dead
+
+
+# backward passes and acts
+
+BACKWARD = "call 1: compiles, captures a backward, equals eager"
+AHEAD = "compile ahead of time: compiles, succeeds\nsave: succeeds\ncall 1: reuses, equals eager"
+
+
+@pytest.mark.parametrize("captures", ["captures 2 backwards, ", ""])
+def test_another_number_of_captures_breaks_a_should_promise_in_either_direction(
+    captures: str,
+) -> None:
+    made = told(BACKWARD.replace("captures a backward, ", captures), BACKWARD)
+    assert (made.verdict, made.tier) == (Verdict.FAIL, Tier.SHOULD)
+
+
+def test_an_act_that_raises_breaks_a_must_promise() -> None:
+    made = told(AHEAD.replace("save: succeeds", "save: raises OSError while running"), AHEAD)
+    assert (made.verdict, made.tier) == (Verdict.FAIL, Tier.MUST)
+    assert "raises OSError while running" in made.reason
+
+
+def test_an_act_that_compiles_more_is_worse_and_one_that_compiles_nothing_is_better() -> None:
+    more = told(AHEAD.replace("compiles,", "compiles 2 graphs,"), AHEAD)
+    assert (more.verdict, more.tier) == (Verdict.FAIL, Tier.SHOULD)
+    assert told(AHEAD.replace("compiles, ", ""), AHEAD).verdict is Verdict.IMPROVED
+
+
+def test_another_act_in_its_place_breaks_a_must_promise() -> None:
+    made = told(AHEAD.replace("save", "load"), AHEAD)
+    assert (made.verdict, made.tier) == (Verdict.FAIL, Tier.MUST)
+
+
+def test_a_story_may_end_with_an_act_that_raises() -> None:
+    story = "compile ahead of time: raises torch._dynamo.exc.Unsupported while tracing"
+    made = judge(Terms(parse(story)), [seen(story, failure=RAISED, artefacts=())])
+    assert made.verdict is Verdict.PASS
+
+
+def test_a_deviation_without_a_needed_program_is_unsupported_and_conforming_passes() -> None:
+    made = told(
+        "call 1: raises ValueError while compiling",
+        "call 1: compiles, equals eager",
+        missing=("g++",),
+    )
+    assert made.verdict is Verdict.UNSUPPORTED
+    assert "g++, which is not installed" in made.reason
+    assert told(STORY, missing=("g++",)).verdict is Verdict.PASS
