@@ -51,6 +51,7 @@ FAR = frozenset(
         "adapter",
         "trace",
         "picture",
+        "normal",
         "sight",
         "fingerprint",
         "zygote",
