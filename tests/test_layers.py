@@ -34,6 +34,7 @@ NEAR = frozenset(
         "partition",
         "literals",
         "accept",
+        "exchange",
         "isolate",
         "toolchain",
         "answer",
