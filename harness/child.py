@@ -29,7 +29,7 @@ from typing import Any
 
 import torch
 
-from harness.adapter import TorchCompile, phase
+from harness import adapter
 from harness.elsewhere import (
     Elsewhere,
     Going,
@@ -56,11 +56,11 @@ def versions() -> dict[str, str]:
 def _check(implementation: Implementation) -> Mapping[str, Any]:
     """Whether the implementation can be imported: what a job without a scenario asks."""
     try:
-        adapter = TorchCompile(implementation)
+        made = adapter.make(implementation)
         torch.empty(1, device=implementation.device, dtype=_dtype(implementation))
     except Exception as error:  # noqa: BLE001 - the implementation's own import
         return {"failure": dataclasses.asdict(_failure(error, "import"))}
-    return {"end": {"channels": adapter.channels, "artefacts": []}}
+    return {"end": {"channels": made.channels, "artefacts": []}}
 
 
 def _dtype(implementation: Implementation) -> torch.dtype:
@@ -189,11 +189,11 @@ def _play(
         write({"event": to_json(event), "evidence": {**evidence, **logs}})
 
     try:
-        adapter = TorchCompile(implementation)
+        made = adapter.make(implementation)
     except Exception as error:  # noqa: BLE001 - the implementation's own import
         write({"failure": dataclasses.asdict(_failure(error, "import"))})
         return Return((), 0, None), True
-    subject = Judged(settings, adapter, order, tell, elsewhere)
+    subject = Judged(settings, made, order, tell, elsewhere)
     ended = True
     logging.getLogger("torch").addHandler(said)
     try:
@@ -204,10 +204,10 @@ def _play(
     except ObserverError:
         write({"bug": traceback.format_exc()})
     except BaseException as error:  # noqa: BLE001 - whatever the implementation raises ends the story
-        write({"failure": dataclasses.asdict(_failure(error, phase(error)))})
+        write({"failure": dataclasses.asdict(_failure(error, made.phase(error)))})
     finally:
         logging.getLogger("torch").removeHandler(said)
-        adapter.close()
+        made.close()
     return subject.hand_back(), ended
 
 

@@ -24,6 +24,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "python": str,
     "backend": str,
     "options": dict,
+    "adapter": str,
     "modules": list,
     "device": str,
     "dtype": str,
@@ -86,9 +87,10 @@ def read(file: Path) -> Implementation:
     table.setdefault("name", file.stem)
     for key, value in table.items():
         _check(file, key, value)
-    if not table.get("backend"):
+    if not table.get("backend") and not table.get("adapter"):
         raise ProfileError(
-            f"{file}: `backend` is missing; give a name that torch.compile knows or module:attribute"
+            f"{file}: `backend` is missing; give a name that torch.compile knows or module:attribute, or name "
+            "the `adapter` of another front end"
         )
     claims = table.get("claims", ["*"])
     table["claims"] = tuple(NEEDS) if claims == ["*"] else tuple(claims)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness import picture
-from harness.adapter import Sighting, TorchCompile, phase
+from harness.adapter import Adapter, NotOffered, Sighting
 from harness.elsewhere import Going, Order, Return
 from harness.normal import normalise
 from harness.picture import Difference
@@ -54,7 +54,7 @@ class Judged(Subject):
     def __init__(
         self,
         settings: Settings,
-        adapter: TorchCompile,
+        adapter: Adapter,
         order: Order,
         tell: Tell,
         elsewhere: Going | None = None,
@@ -130,12 +130,14 @@ class Judged(Subject):
         with self._adapter.watch() as seen:
             try:
                 made = do()
+            except NotOffered:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever the compiler raises
                 raised = error
         if raised is None:
             self._say(Act(named(name), SUCCEEDS, seen.graphs), seen.evidence)
             return made
-        outcome = f"raises {kind_of(raised)} while {_PHASES[phase(raised)]}"
+        outcome = f"raises {kind_of(raised)} while {_PHASES[self._adapter.phase(raised)]}"
         failure = {"type": kind_of(raised), "message": message_of(raised)[:4000]}
         self._say(Act(named(name), outcome), {**seen.evidence, "error": failure})
         self.raised = raised
@@ -186,8 +188,9 @@ class Judged(Subject):
         expected = next(self._sights, None)
         oracle = expected if isinstance(expected, Sight) else None
         with observing():
-            outcome, differences = _outcome(program, oracle, sight, error, result)
-        silent = error is not None and phase(error) in ("trace", "compile")
+            phase = "" if error is None else self._adapter.phase(error)
+            outcome, differences = _outcome(program, oracle, sight, phase, result)
+        silent = phase in ("trace", "compile")
         event = Call(
             number=self._calls,
             ran="" if silent else _ran(self._seen, ahead=program.ahead),
@@ -203,7 +206,7 @@ class Judged(Subject):
             evidence["error"] = {
                 "type": sight.error,
                 "message": sight.message[:4000],
-                "phase": phase(error),
+                "phase": phase,
             }
         if differences:
             evidence["differences"] = [_explain(each) for each in differences]
@@ -265,15 +268,15 @@ def _outcome(
     program: Program,
     oracle: Sight | None,
     sight: Sight,
-    error: BaseException | None,
+    phase: str,
     result: object,
 ) -> tuple[str, list[Difference]]:
     if oracle is None:
         return _differs(found := [Difference("course", "the program", "no call", "a call")]), found
-    if error is not None and oracle.error != sight.error:
-        return f"raises {sight.error} while {_PHASES[phase(error)]}", []
+    if phase and oracle.error != sight.error:
+        return f"raises {sight.error} while {_PHASES[phase]}", []
     found = _compare(oracle, sight, values=program.compare == "values" and not program.tell)
-    if error is not None:
+    if phase:
         return f"raises {sight.error}, {_differs(found)}" if not found else _differs(found), found
     if program.tell and not found:
         return f"returns {picture.describe(result).strip() or 'nothing'}", []

@@ -69,6 +69,7 @@ class Implementation:
         python: the interpreter that runs it; "" is the one that runs the suite.
         backend: a name that torch.compile knows, or `module:attribute`.
         options: passed to torch.compile as `options`.
+        adapter: `module:Class` of the front end's adapter, where that is not torch.compile; see docs/adapters.md.
         modules: imported before anything is compiled, for backends that register themselves.
         device: as torch names it.
         dtype: the floating dtype of the suite's tensors.
@@ -85,6 +86,7 @@ class Implementation:
     python: str = ""
     backend: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    adapter: str = ""
     modules: tuple[str, ...] = ()
     device: str = "cpu"
     dtype: str = "float32"

@@ -5,6 +5,7 @@ Knows programs that touch what most scenarios touch. Must not be any scenario's 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.adapter import TorchCompile
+from harness.adapter import NotOffered, make
 from harness.model import Implementation
 from harness.sight import ambient
 
@@ -29,14 +30,15 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
         RuntimeError: the implementation left the process otherwise, which its trials would not notice.
     """
     before = ambient()
-    adapter = TorchCompile(implementation)
+    adapter = make(implementation)
     chosen = programs(implementation.device)
     for program, calls in chosen if front_end else chosen[:1]:
         compiled = adapter.compile(program, {})
         for arguments in calls:
             with adapter.watch():
                 compiled(*arguments)
-        adapter.reset()
+        with contextlib.suppress(NotOffered):  # then it has nothing to forget
+            adapter.reset()
     adapter.close()
     if ambient() != before:
         raise RuntimeError(f"warming up changed {before} to {ambient()}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import thunder
 
-from harness.adapter import Adapter, Sighting
+from harness.adapter import Adapter, NotOffered, Sighting
 from harness.model import Implementation
 
 #: What scenarios may ask for because thunder.jit always does so.
@@ -33,7 +33,7 @@ class ThunderJit(Adapter):
         """What thunder.jit returns for the program."""
         for name, value in options.items():
             if value not in _ALWAYS.get(name, ()):
-                raise NotImplementedError(f"thunder.jit has no {name}={value!r}")
+                raise NotOffered(f"thunder.jit has no {name}={value!r}")
         compiled: Callable[..., Any] = thunder.jit(program, **self.implementation.options)
         self._made.append(compiled)
         return compiled
