@@ -138,8 +138,9 @@ class Session:
 
     def stale(self, entries: Sequence[Entry]) -> list[tuple[Known, str]]:
         """Known entries about the run's implementations that match nothing or have expired."""
-        trials = plan.trials(entries, list(self.implementations.values()))
-        return known.stale(self._known, trials, date.today())  # noqa: DTZ011 - dates are local here
+        judged = list(self.implementations.values())
+        today = date.today()  # noqa: DTZ011 - dates are local here
+        return known.stale(self._known, plan.trials(entries, judged), judged, today)
 
     def run(self, entry: Entry, variant: Variant, name: str) -> Result:
         """Run one trial and judge it."""
@@ -149,7 +150,7 @@ class Session:
         versions = {"torch": str(fingerprint["torch"]), "python": str(fingerprint["python"])}
         condition, story = catalog.expected(entry, variant.settings, versions)
         applies = speaks_of(entry.torch, versions["torch"])
-        entry_known = known.find(self._known, trial, versions)
+        entry_known = known.find(self._known, trial, implementation, versions)
         terms = Terms(
             story=story,
             tiers={facet: Tier(text.partition(":")[0]) for facet, text in entry.tiers.items()},
