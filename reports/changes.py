@@ -334,7 +334,8 @@ def pair_up(
     alone += [s.title for s in right if (1, s.name) not in taken]
     if not pairs:
         raise PairingError(
-            f"nothing can be paired: {', '.join(alone)}; name one implementation of each side"
+            f"nothing can be paired: {', '.join(alone)}; name an implementation of each side, with --from and "
+            "--to or after the one record"
         )
     return tuple(pairs), tuple(alone)
 

@@ -111,8 +111,8 @@ def _failing(record: Record, result: Result, source: str) -> Iterator[str]:
     scenario = record.header["scenarios"].get(trial.scenario, {})
     tier = f" ({made.tier})" if made.tier else ""
     place = f"{source.rstrip('/')}/{scenario.get('file')}#L{scenario.get('line')}" if source else ""
-    yield f"- **{prose(made.verdict)}{tier}** {link(code(trial.id), place)}  "
-    yield f"  {prose(made.reason[:_LONGEST])}  "
+    yield f"- **{prose(made.verdict)}{tier}** {link(code(trial.id), place)}<br>"
+    yield f"  {prose(made.reason[:_LONGEST])}<br>"
     argument = record.header["implementations"][trial.implementation]["argument"]
     yield f"  {code(rerun(trial, str(argument)))}"
 
@@ -127,9 +127,9 @@ def _expected(record: Record) -> Iterator[str]:
         return
     yield from ["", f"### {sum(found.values())} deviating as known", ""]
     for (reason, target), number in islice(found.items(), SHOWN):
-        yield f"- {link(prose(reason[:_LONGEST]), target)}: {number} trials"
+        yield f"- {link(prose(reason[:_LONGEST]), target)}: {table.trials(number)}"
     if blind := len(table.unexplained(record)):
-        yield f"\nNot yet explained, with the reason {TODO}: {blind} trials."
+        yield f"\nNot yet explained, with the reason {TODO}: {table.trials(blind)}."
 
 
 def _unsupported(record: Record) -> Iterator[str]:
@@ -144,4 +144,4 @@ def _unsupported(record: Record) -> Iterator[str]:
     if found:
         yield from ["", "### Not applicable", ""]
     for (name, reason), number in islice(found.items(), SHOWN):
-        yield f"- {prose(name)}: {number} trials: {prose(reason[:_LONGEST])}"
+        yield f"- {prose(name)}: {table.trials(number)}: {prose(reason[:_LONGEST])}"

@@ -44,8 +44,10 @@ def summary(record: Record) -> str:
         more = [f"... and {len(found) - SHOWN} more: see the report"] if len(found) > SHOWN else []
         parts += ["", "not conforming:", *shown, *more]
     if blind := len(table.unexplained(record)):
-        trials = "1 trial deviates" if blind == 1 else f"{blind} trials deviate"
-        parts += ["", f"not yet explained: {trials} as known entries say whose reason is {TODO}"]
+        parts += [
+            "",
+            f"not yet explained: {table.trials(blind)} with a known deviation whose reason is {TODO}",
+        ]
     return "\n".join([*parts, "", closing(record)])
 
 
