@@ -262,9 +262,7 @@ class Comparison:
     def counted(self) -> str:
         """The counts in one sentence."""
         counts = [f"{number} {kind}" for kind, number in self.counts.items()]
-        return (
-            f"{self.compared} trials on both sides: {', '.join([*counts, f'{self.alike} alike'])}"
-        )
+        return f"{table.trials(self.compared)} on both sides: {', '.join([*counts, f'{self.alike} alike'])}"
 
     @property
     def catalogs(self) -> tuple[str, ...]:
