@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, TypeGuard
 
 from harness.model import Observation
 from harness.story import Act, Call, Event, Note, Step, Told, facets, lines
@@ -29,13 +29,21 @@ _FACETS: Mapping[str, str] = {
 #: Lines of a text that are shown around a difference.
 _AROUND = 2
 
-_TRACE = re.compile(r"\n\s*User stack trace:.*", re.DOTALL)
+#: Where a message goes on to say from where in the program it comes, and what to ask for in a report.
+_TRACE = re.compile(
+    r"\n\s*(?:User stack trace:|from user code:|Set TORCHDYNAMO_VERBOSE=).*", re.DOTALL
+)
 _SOURCE = re.compile(r"\s+# .*?# \S+:\d+ in \S+(?= \(HINT|\s*$)", re.MULTILINE)
 _VARYING = (
     (re.compile(r"^\d+/\d+(?:_\d+)?: "), ""),
     (re.compile(r"\b0x[0-9a-fA-F]{6,}\b|\b\d{9,}\b"), "…"),
-    (re.compile(r"(?:/[\w.+~-]+){2,}/(?=[\w.+-]+)"), ""),
+    (re.compile(r"(?<![\w.+~/-])(?:[\w.+~-]*/)+(?=[\w+-]+\.py\b)"), ""),
+    (re.compile(r"(?<![\w.+~/-])/(?:[\w.+~-]+/)+(?=[\w.+-])"), ""),
     (re.compile(r"(\.py:|\bline )\d+\b"), r"\1N"),
+    (
+        re.compile(r"^\s*[~^]*\^[~^]*\s*$"),
+        "",
+    ),  # below a line of code, other versions of Python mark more or less
 )
 
 
@@ -190,20 +198,29 @@ def _told(event: Event | None) -> dict[str, str]:
 
 def _facts(evidence: Mapping[str, Any]) -> dict[str, str]:
     """What the evidence says of how the implementation behaved; "" for nothing."""
-    made = [each for each in evidence.get("compilations") or () if isinstance(each, Mapping)]
+    made = [each for each in evidence.get("compilations") or () if _is_table(each)]
     breaks = [_first(text) for each in made for text in _texts(each.get("breaks"))]
     error = evidence.get("error")
+    failures = [text for each in made for text in _texts(each.get("failure"))]
     return {
         "recompile reason": "\n".join(
             plain(text) for each in made for text in _reasons(each.get("reason"))
         ),
         "graph breaks": "\n".join([f"{len(breaks)}:", *breaks]) if breaks else "",
-        "failed compilation": "\n".join(
-            plain(text) for each in made for text in _texts(each.get("failure"))
-        ),
-        "message": plain(str(error.get("message", ""))) if isinstance(error, Mapping) else "",
-        "logged": "\n".join(plain(text) for text in _texts(evidence.get("logs"))),
+        "failed compilation": "" if error else "\n".join(_rows(failures)),
+        "message": "\n".join(_rows(_texts(error.get("message")))) if _is_table(error) else "",
+        "logged": "\n".join(_rows(_texts(evidence.get("logs")))),
     }
+
+
+def _is_table(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _rows(texts: Iterable[str]) -> Iterator[str]:
+    """The lines of texts, each plain; those that say nothing are left out."""
+    for text in texts:
+        yield from filter(None, map(plain, _TRACE.sub("", text).splitlines()))
 
 
 def _texts(value: object) -> list[str]:

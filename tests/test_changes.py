@@ -181,6 +181,11 @@ def compiled(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
             {"error": {"type": "E", "message": "new words", "phase": "run"}},
             ("message", "old words", "new words"),
         ),
+        (
+            {"error": {"message": "first\nold\n\nfrom user code:\n at a"}, **compiled(failure="x")},
+            {"error": {"message": "first\nnew\n\nfrom user code:\n at b"}, **compiled(failure="y")},
+            ("message", "first\nold", "first\nnew"),
+        ),
         ({"logs": []}, {"logs": ["limit hit"]}, ("logged", "", "limit hit")),
     ],
 )
@@ -218,6 +223,9 @@ def test_what_is_an_implementations_own_business_is_no_observation(
             "a is c  # return c  # elsewhere/a.py:20 in add",
         ),
         ("a\n  b", "a b"),
+        ("  ~~^~~ ", "^^^^^"),
+        ("Caused by: x # wtD/cases/a.py:16 in f", "Caused by: x # other/place/a.py:9 in f"),
+        ("it failed\n\nfrom user code:\n  File a", "it failed\nSet TORCHDYNAMO_VERBOSE=1"),
     ],
 )
 def test_what_another_run_would_change_is_no_difference(one: str, other: str) -> None:
