@@ -17,7 +17,8 @@ from harness.catalog import variants
 from harness.model import Trial, Verdict
 from harness.record import Record, RecordError, combine, read
 from reports import changes_html, changes_markdown, changes_text, markdown, table, text
-from reports.changes import Comparison, PairingError, compare
+from reports.changes import Comparison, compare
+from reports.sides import PairingError
 
 #: How a subcommand is added: name, summary, examples, and what carries it out.
 Add = Callable[[str, str, str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]

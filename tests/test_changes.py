@@ -15,8 +15,9 @@ from harness.model import Exit, Judgement, Observation, Result, Trial, Verdict
 from harness.record import Record
 from harness.story import Tier, parse, render
 from reports import changes_html, changes_markdown, changes_text
-from reports.changes import Comparison, Kind, PairingError, compare, pair_up
+from reports.changes import Comparison, Kind, compare
 from reports.observed import Observed, observe, plain
+from reports.sides import PairingError, pair_up
 
 STORY = """\
 call 1: compiles, equals eager
