@@ -91,7 +91,12 @@ _Found = tuple[str, str, str, bool]
 
 
 def observe(before: Observation, after: Observation) -> tuple[Observed, ...]:
-    """What changed, in the order of the story; calls that changed alike are one observation."""
+    """What changed, in the order of the story; calls that changed alike are one observation.
+
+    Where one side told nothing, as a trial that was not run, there is nothing to compare.
+    """
+    if not (before.story and after.story):
+        return ()
     alike: dict[tuple[str, _Found], list[Event]] = {}
     for left, right in _align(before.story, after.story):
         event = left or right

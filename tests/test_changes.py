@@ -145,6 +145,10 @@ def test_calls_that_changed_alike_are_one_observation() -> None:
     assert (found.where, found.before, found.after) == ("calls 1-2, 4-7, 9", "compiles", "reuses")
 
 
+def test_a_side_that_told_nothing_is_not_compared_event_by_event() -> None:
+    assert observe(Observation(), seen()) == observe(seen(), Observation()) == ()
+
+
 def compiled(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     return {"compilations": [{"reason": "", "breaks": [], "failure": "", **more}]}
 
