@@ -13,6 +13,7 @@ from typing import Any
 from harness import picture
 from harness.adapter import Sighting, TorchCompile, phase
 from harness.elsewhere import Going, Order, Return
+from harness.normal import normalise
 from harness.picture import Difference
 from harness.sight import Sight, message_of, observing
 from harness.story import (
@@ -227,7 +228,7 @@ class Judged(Subject):
     def tell(self, name: str, value: object, *, tier: str = "must") -> None:
         next(self._sights, None)
         with observing():
-            text = picture.describe(value).strip()
+            text = normalise(picture.describe(value))
         self._say(Told(named(name), text, Tier(tier)), {})
 
     def change(self, what: str) -> None:

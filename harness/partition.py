@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, groupby, pairwise
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from harness.condition import OTHERWISE, ConditionError, read_condition
+from harness.condition import OTHERWISE, ConditionError, read_condition, release
 
 Pairs = list[tuple[str, str]]
 
@@ -33,10 +33,7 @@ class Telling:
     @property
     def release(self) -> Version:
         """The release of torch; a nightly counts as the release that it leads to."""
-        try:
-            return Version(Version(self.versions.get("torch", "0")).base_version)
-        except InvalidVersion:
-            return Version("0")
+        return release(self.versions.get("torch", "0"))
 
 
 def partition(within: str, tellings: Sequence[Telling], old: str) -> Pairs:

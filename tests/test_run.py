@@ -81,7 +81,7 @@ def test_a_node_id_with_a_cell_and_k_choose_like_anywhere_in_pytest(tmp_path: Pa
     chosen = under_pytest(
         "conformance/", "--collect-only", "-k", "rebound and aot_eager", f"--report={tmp_path}"
     )
-    assert "2/321 tests collected" in chosen.stdout, chosen.stdout
+    assert re.search(r"\b2/\d{3,} tests collected", chosen.stdout), chosen.stdout
 
 
 def test_lf_runs_what_failed_last_time_and_nothing_else(tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_list_and_show_answer_without_running_anything() -> None:
     assert "def one_argument_becomes_two(s: Subject)" in shown.stdout
 
 
-@pytest.mark.parametrize("command", ["", "run", "list", "show", "report"])
+@pytest.mark.parametrize("command", ["", "run", "list", "show", "report", "accept"])
 def test_every_command_has_help_with_examples(command: str) -> None:
     ran = run(*touchstone(*([command] if command else []), "--help"))
     assert ran.returncode == 0
