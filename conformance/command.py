@@ -11,12 +11,15 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from tabulate import tabulate
 
+from conformance import records
+from conformance.exits import BROKEN, OK, USAGE
 from conformance.session import MODES
 from harness import __version__, accept, catalog, plan
 from harness.catalog import CatalogError, Entry
@@ -29,9 +32,6 @@ from harness.story import Tier, parse
 from reports import html, text
 
 HERE = Path(__file__).resolve().parent
-
-#: Exit codes, as docs/exit-codes.md explains them; 2 is pytest's for an interrupted run.
-OK, BROKEN, BUG, USAGE, EMPTY = 0, 1, 3, 4, 5
 
 _EXIT_CODES = """exit codes:
   0  every promise kept        1  a promise broken          2  interrupted
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_report(commands)
     _add_accept(commands)
+    records.add_commands(partial(_add, commands))
     return parser
 
 
@@ -148,6 +149,12 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "--time-limit", default="60", metavar="SECONDS", help="for one trial (default: 60)"
     )
+    parser.add_argument(
+        "--known",
+        action="append",
+        metavar="FILE",
+        help="known deviations of your own, as `touchstone known` writes them; repeat for several",
+    )
     parser.add_argument("--shuffle", metavar="SEED", help="run in a random order")
     parser.add_argument(
         "--strict", action="store_true", help="also fail on MAY promises and on improvements"
@@ -165,6 +172,7 @@ def _run(asked: argparse.Namespace) -> int:
         *("-n", asked.workers, "--dist=worksteal", f"--time-limit={asked.time_limit}"),
         *(f"--implementation={name}" for name in asked.implementation or ()),
         *(f"--select={pattern}" for pattern in select),
+        *(f"--known={file}" for file in asked.known or ()),
         *([f"--shuffle={asked.shuffle}"] if asked.shuffle else []),
         *(["--strict-verdicts"] if asked.strict else []),
         *passed_on,

@@ -58,6 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--select", action="append", metavar="GLOB", help="only these ids, such as 'aliasing/*'"
     )
+    group.addoption(
+        "--known",
+        action="append",
+        metavar="FILE",
+        help="known deviations of your own, as `touchstone known` writes them; repeat for several",
+    )
     group.addoption("--shuffle", type=int, metavar="SEED", help="run in a random order")
     group.addoption(
         "--strict-verdicts",
@@ -85,7 +91,9 @@ def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", {}).get(PROPERTY)
     try:
         asked = [find(each) for each in config.getoption("--implementation") or DEFAULTS]
-        entries = known.read()
+        own = [Path(file) for file in config.getoption("--known") or ()]
+        entries = [each for file in own for each in known.read_file(file)]
+        entries += known.read()
     except (ProfileError, KnownError) as error:
         raise pytest.UsageError(str(error)) from None
     if not 0 < config.getoption("--time-limit") < math.inf:

@@ -70,9 +70,11 @@ class Recorder:
         self._entries = {entry.id: entry for entry in catalog.read()}
         stale = self._session.stale(list(self._entries.values()))
         if stale:
-            entry, reason = stale[0]
             raise pytest.UsageError(
-                f"the known entry for {entry.scenario!r} on {entry.implementation!r} {reason}"
+                "\n".join(
+                    f"the known entry for {entry.scenario!r} on {entry.implementation!r} {reason}"
+                    for entry, reason in stale
+                )
             )
         try:
             self._session.check()

@@ -138,8 +138,9 @@ class Session:
 
     def stale(self, entries: Sequence[Entry]) -> list[tuple[Known, str]]:
         """Known entries about the run's implementations that match nothing or have expired."""
-        trials = plan.trials(entries, list(self.implementations.values()))
-        return known.stale(self._known, trials, date.today())  # noqa: DTZ011 - dates are local here
+        judged = list(self.implementations.values())
+        today = date.today()  # noqa: DTZ011 - dates are local here
+        return known.stale(self._known, plan.trials(entries, judged), judged, today)
 
     def versions(self, name: str) -> dict[str, str]:
         """What conditions may ask about an implementation's environment."""
@@ -157,7 +158,7 @@ class Session:
         versions = self.versions(name)
         condition, story = catalog.expected(entry, variant.settings, versions)
         applies = speaks_of(entry.torch, versions["torch"])
-        entry_known = known.find(self._known, trial, versions)
+        entry_known = known.find(self._known, trial, implementation, versions)
         terms = Terms(
             story=story,
             tiers={facet: Tier(text.partition(":")[0]) for facet, text in entry.tiers.items()},

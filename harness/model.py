@@ -265,6 +265,10 @@ class Judgement:
     signature: str = ""
 
 
+#: How the reason of a known entry begins that nobody has understood so far.
+TODO = "TODO"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """An expected deviation of one implementation.
@@ -278,6 +282,8 @@ class Known:
         when: version clauses such as "torch<2.14"; "" for all.
         expires: ISO date from which the entry is an error.
         flaky: whether the deviation is allowed to come and go.
+        backend: pattern over the profile's backend; "" for all.
+        device: pattern over the profile's device; "" for all.
     """
 
     scenario: str
@@ -288,6 +294,13 @@ class Known:
     when: str = ""
     expires: str = ""
     flaky: bool = False
+    backend: str = ""
+    device: str = ""
+
+    @property
+    def explained(self) -> bool:
+        """Whether the reason is one: `touchstone known` cannot know it and writes "TODO"."""
+        return not self.reason.startswith(TODO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,21 @@ def deviations(record: Record) -> list[Result]:
     return sorted(found, key=lambda r: -order.index(r.judgement.verdict))
 
 
+def trials(number: int) -> str:
+    """A number of trials, as a sentence has it."""
+    return "1 trial" if number == 1 else f"{number} trials"
+
+
+def unexplained(record: Record) -> list[Result]:
+    """The trials that deviate as a known entry says whose reason nobody has found so far."""
+    return [each for each in record.results if _expected_blindly(each)]
+
+
+def _expected_blindly(result: Result) -> bool:
+    known = result.known
+    return result.judgement.verdict is Verdict.XFAIL and known is not None and not known.explained
+
+
 def failing(record: Record) -> list[Result]:
     """The planned trials that fail the run."""
     return [result for result in results(record) if fails(result.judgement)]
