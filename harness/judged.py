@@ -77,10 +77,11 @@ class Judged(Subject):
         name: str = "",
         compare: str = "values",
         tell: bool = False,
+        ahead: bool = False,
         **options: Any,  # noqa: ANN401 - the front end's own
     ) -> Program:
         compiled = self._adapter.compile(program, options)
-        return Program(self, compiled, name, compare, tell=tell)
+        return Program(self, compiled, name, compare, tell=tell, ahead=ahead)
 
     def compile_backward(
         self,
@@ -190,7 +191,7 @@ class Judged(Subject):
         with observing():
             phase = "" if error is None else self._adapter.phase(error)
             outcome, differences = _outcome(program, oracle, sight, phase, result)
-        silent = phase in ("trace", "compile")
+        silent = phase in ("trace", "compile") or (program.ahead and error is not None)
         event = Call(
             number=self._calls,
             ran="" if silent else _ran(self._seen, ahead=program.ahead),

@@ -60,11 +60,17 @@ class TorchCompile(Adapter):
     def compile(
         self, program: Callable[..., Any], options: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        """What torch.compile returns for the program."""
-        own = {"options": dict(self.implementation.options)} if self.implementation.options else {}
-        keywords: dict[str, Any] = {"backend": self._backend, **own, **options}
-        compiled: Callable[..., Any] = torch.compile(program, **keywords)
-        return compiled
+        """What torch.compile returns for the program, or the older entry to Dynamo that `entry` names."""
+        both = {**self.implementation.options, **options.get("options", {})}
+        own = {"options": both} if both else {}
+        keywords: dict[str, Any] = {"backend": self._backend, **options, **own}
+        entry = keywords.pop("entry", "compile")
+        if entry == "compile":
+            compiled: Callable[..., Any] = torch.compile(program, **keywords)
+            return compiled
+        keywords.pop("options", None)  # the older entries know none
+        older: Callable[..., Any] = getattr(torch._dynamo, entry)(**keywords)(program)  # noqa: SLF001 - likewise
+        return older
 
     def compile_backward(
         self, program: Callable[..., Any], options: Mapping[str, Any], *, dynamic_capture: bool
