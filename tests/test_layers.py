@@ -51,6 +51,7 @@ FAR = frozenset(
         "elsewhere",
         "lifeline",
         "adapter",
+        "torch_compile",
         "trace",
         "picture",
         "normal",
