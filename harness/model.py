@@ -66,7 +66,10 @@ class Implementation:
 
     Attributes:
         name: what ids, tables and commands call it.
-        python: the interpreter that runs it; "" is the one that runs the suite.
+        python: the interpreter that runs it, or that the environment with what it requires is made with; "" is the
+            one that runs the suite.
+        requires: what is installed into an environment that Touchstone makes for it; empty for none.
+        indexes: package indexes that are asked for that, beside pip's own.
         backend: a name that torch.compile knows, or `module:attribute`.
         options: passed to torch.compile as `options`.
         modules: imported before anything is compiled, for backends that register themselves.
@@ -77,12 +80,16 @@ class Implementation:
         tools: programs that it starts, such as "g++"; what cannot be done without a missing one is unsupported.
         interprets: whether running the captured graph as it is counts as its compiled code.
         time_factor: how many times the usual time limit its trials may take.
+        tolerances: dtype to relative and absolute tolerance, where it departs from those of torch.testing.
         homepage: where it lives.
+        tracker: where its bugs are reported.
         argument: how it was asked for on the command line.
     """
 
     name: str
     python: str = ""
+    requires: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
     backend: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
@@ -93,7 +100,9 @@ class Implementation:
     tools: tuple[str, ...] = ()
     interprets: bool = False
     time_factor: float = 1.0
+    tolerances: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     homepage: str = ""
+    tracker: str = ""
     argument: str = ""
 
 
@@ -153,7 +162,7 @@ class Failure:
     """An exception that ended a story.
 
     Attributes:
-        phase: import, trace, compile, run, backward or load; "" where it is not known.
+        phase: environment, import, trace, compile, run, backward or load; "" where it is not known.
         type: qualified name of the exception's class.
         message: its text.
         traceback: where it came from, for people.

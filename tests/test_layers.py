@@ -36,6 +36,7 @@ NEAR = frozenset(
         "answer",
         "environment",
         "fork",
+        "provision",
     ]
 )
 FAR = frozenset(
