@@ -45,6 +45,7 @@ _RUN_EXAMPLES = """examples:
   touchstone run 'recompiles/sizes_become_dynamic[dynamic=None,automatic=True,static=True]'
   touchstone run --implementation my_backend.toml    on a backend of your own, by its profile
   touchstone run --implementation pkg.module:compile on a backend of your own, by its function
+  touchstone run --matrix ends 'recompiles/*'        on several releases of torch, each in its own environment
   touchstone run -- -x --durations=10                with further arguments for pytest
 
 """
@@ -130,6 +131,9 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
         help=f"repeat for several; shipped are {', '.join(shipped())} (default: {', '.join(DEFAULTS)})",
     )
     parser.add_argument(
+        "--matrix", metavar="NAME", help="the implementations that matrix.toml lists by this name"
+    )
+    parser.add_argument(
         "-o",
         "--output",
         default="touchstone-report",
@@ -167,6 +171,7 @@ def _run(asked: argparse.Namespace) -> int:
         *("-p", "no:cacheprovider", f"--report={asked.output}", f"--isolation={asked.isolation}"),
         *("-n", asked.workers, "--dist=worksteal", f"--time-limit={asked.time_limit}"),
         *(f"--implementation={name}" for name in asked.implementation or ()),
+        *([f"--matrix={asked.matrix}"] if asked.matrix else []),
         *(f"--select={pattern}" for pattern in select),
         *([f"--shuffle={asked.shuffle}"] if asked.shuffle else []),
         *(["--strict-verdicts"] if asked.strict else []),

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import random
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,7 @@ from conformance.recorder import PROPERTY, Recorder
 from conformance.session import MODES, Session, Settings, open_folder
 from harness import catalog, known, plan
 from harness.catalog import Entry, Variant
-from harness.environment import IsolationError
-from harness.implementations import DEFAULTS, ProfileError, find
+from harness.implementations import DEFAULTS, ProfileError, find, matrix
 from harness.judge import fails
 from harness.known import KnownError
 from harness.lint import lint
@@ -41,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="what to judge: a shipped profile, the path of a profile, or a backend as module:attribute; "
         f"repeat for several (default: {', '.join(DEFAULTS)})",
+    )
+    group.addoption(
+        "--matrix",
+        metavar="NAME",
+        help="judge the implementations that conformance/matrix.toml lists under this name",
     )
     group.addoption(
         "--isolation",
@@ -79,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the session; in the process that was started by hand, also let the zygotes come up."""
     given = getattr(config, "workerinput", {}).get(PROPERTY)
     try:
-        asked = [find(each) for each in config.getoption("--implementation") or DEFAULTS]
+        asked = [find(each) for each in _asked(config)]
         entries = known.read()
     except (ProfileError, KnownError) as error:
         raise pytest.UsageError(str(error)) from None
@@ -98,11 +103,15 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     recorder = Recorder(session, Path(config.getoption("--report")).absolute())
     config.pluginmanager.register(recorder, "touchstone-recorder")
-    try:
-        session.start()
-    except IsolationError as error:
-        session.close()
-        raise pytest.UsageError(str(error)) from None
+    session.provision(lambda line: print(f"touchstone: {line}", file=sys.stderr, flush=True))  # noqa: T201
+    session.start()
+
+
+def _asked(config: pytest.Config) -> Sequence[str]:
+    """The implementations that the command line asks for, each once."""
+    listed = matrix(config.getoption("--matrix")) if config.getoption("--matrix") else []
+    given = config.getoption("--implementation") or []
+    return list(dict.fromkeys([*listed, *given])) or DEFAULTS
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -173,6 +173,8 @@ class Recorder:
             return
         terminalreporter.section("touchstone")
         terminalreporter.write_line(text.summary(self._record))
+        for line in text.environments(self._session.environments):
+            terminalreporter.write_line(line)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:

@@ -195,7 +195,7 @@ class Judged(Subject):
         oracle = expected if isinstance(expected, Sight) else None
         with observing():
             outcome, differences = _outcome(
-                program, oracle, sight, error, result, self._differences
+                program, oracle, sight, error, result, differences=self._differences
             )
         silent = error is not None and phase(error) in ("trace", "compile")
         event = Call(
@@ -277,6 +277,7 @@ def _outcome(  # noqa: PLR0913 - what was seen of one call, and by what it is me
     sight: Sight,
     error: BaseException | None,
     result: object,
+    *,
     differences: Compare,
 ) -> tuple[str, list[Difference]]:
     if oracle is None:

@@ -39,7 +39,7 @@ Run = Callable[[Sequence[str], Say], int]
 
 
 class ProvisionError(Exception):
-    """An environment cannot be made; the message says which, why, and what to do."""
+    """An environment cannot be made; the message says which, why, and what to do, and below it what pip said."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -284,11 +284,11 @@ def _do(implementation: Implementation, command: Sequence[str], say: Say, run: R
 
     status = run(command, hear)
     if status:
-        last = "\n".join(f"    {line}" for line in kept) or "    it printed nothing"
+        last = next((line.strip() for line in reversed(kept) if line.strip()), "it printed nothing")
+        lines = "".join(f"\n    {line}" for line in kept)
         raise ProvisionError(
             f"the environment of {implementation.name!r} cannot be made: {_spoken(command)} ended with status "
-            f"{status}; correct `requires`, `indexes` or `python` in its profile, or the network. It said at last:\n"
-            f"{last}"
+            f"{status} ({last}); correct `requires`, `indexes` or `python` in its profile, or the network{lines}"
         )
 
 

@@ -94,6 +94,23 @@ def deviations(record: Record) -> list[Result]:
     return sorted(found, key=lambda r: -order.index(r.judgement.verdict))
 
 
+def split(found: Iterable[Result]) -> tuple[dict[str, list[Result]], list[Result]]:
+    """The results of implementations that could not run at all, by implementation; and the others."""
+    stopped: dict[str, list[Result]] = {}
+    others: list[Result] = []
+    for result in found:
+        failure = result.exit.observation.failure
+        if (
+            failure
+            and failure.phase in ("environment", "import")
+            and not result.exit.observation.story
+        ):
+            stopped.setdefault(result.trial.implementation, []).append(result)
+        else:
+            others.append(result)
+    return stopped, others
+
+
 def failing(record: Record) -> list[Result]:
     """The planned trials that fail the run."""
     return [result for result in results(record) if fails(result.judgement)]

@@ -6,6 +6,7 @@ Knows plain text through tabulate. Must not count or judge.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from tabulate import tabulate
 from harness.catalog import Entry, variants
 from harness.model import Result, Verdict
 from harness.plan import rerun
+from harness.provision import Environment, size
 from harness.record import Record
 from harness.story import lines, parse, render
 from reports import table
@@ -33,9 +35,15 @@ def summary(record: Record) -> str:
         parts.append(
             f"\nunsupported by {name}, {number} trial{'s' if number > 1 else ''}: {reason}"
         )
-    found = table.deviations(record)
+    arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
+    stopped, found = table.split(table.deviations(record))
+    for name, results in stopped.items():
+        parts.append(
+            f"\ncannot run: {name}, {len(results)} trial{'s' if len(results) > 1 else ''}\n"
+            f"    {results[0].judgement.reason}\n"
+            f"    look: {shlex.join(['touchstone', 'doctor', arguments[name]])}"
+        )
     if found:
-        arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
         shown = [
             f"{r.judgement.verdict.upper()} {r.trial.id}\n    {r.judgement.reason}\n"
             f"    rerun: {rerun(r.trial, arguments[r.trial.implementation])}"
@@ -44,6 +52,21 @@ def summary(record: Record) -> str:
         more = [f"... and {len(found) - SHOWN} more: see the report"] if len(found) > SHOWN else []
         parts += ["", "not conforming:", *shown, *more]
     return "\n".join([*parts, "", closing(record)])
+
+
+def environments(used: Sequence[Environment]) -> list[str]:
+    """What the environments cost that Touchstone made for a run, one line each and one for all."""
+    if not used:
+        return []
+    lines_ = [
+        f"  {each.name}  {size(each.bytes):>7}  {'made in' if each.made else 'reused; made in'} "
+        f"{each.seconds:.0f} s  {' '.join(each.requires)}"
+        for each in used
+    ]
+    total = size(sum(each.bytes for each in used))
+    spent = sum(each.seconds for each in used if each.made)
+    head = f"environments in {used[0].folder.parent}: {total} on disk, {spent:.0f} s to make in this run"
+    return ["", head, *lines_]
 
 
 def matrix(record: Record) -> str:
