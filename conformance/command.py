@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -17,10 +18,11 @@ from typing import NoReturn
 import pytest
 from tabulate import tabulate
 
+from conformance import survey
 from conformance.session import MODES
 from harness import __version__, catalog, plan
 from harness.catalog import CatalogError, Entry
-from harness.implementations import DEFAULTS, shipped
+from harness.implementations import DEFAULTS, ProfileError, shipped
 from harness.judge import Terms, promises
 from harness.lint import lint
 from harness.needs import NEEDS
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = asked.command
     try:
         return command(asked)
-    except (UsageError, RecordError, CatalogError) as error:
+    except (UsageError, ProfileError, RecordError, CatalogError) as error:
         print(f"touchstone: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
         return USAGE
     except BrokenPipeError:
@@ -94,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_list(commands)
     _add_show(commands)
     _add_report(commands)
+    survey.add(functools.partial(_add, commands))
     return parser
 
 

@@ -103,7 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     recorder = Recorder(session, Path(config.getoption("--report")).absolute())
     config.pluginmanager.register(recorder, "touchstone-recorder")
-    session.provision(lambda line: print(f"touchstone: {line}", file=sys.stderr, flush=True))  # noqa: T201
+    session.furnish(lambda line: print(f"touchstone: {line}", file=sys.stderr, flush=True))  # noqa: T201
     session.start()
 
 

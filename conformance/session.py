@@ -93,25 +93,26 @@ class Session:
             case _:
                 return Here(self.settings.folder)
 
-    def provision(self, say: provision.Say) -> None:
+    def furnish(self, say: provision.Say) -> None:
         """Make the environments that profiles ask for; one that cannot be made breaks its implementations only."""
         failed: dict[Path, str] = {}
         for name, implementation in self.implementations.items():
             if not implementation.requires:
                 continue
+            folder = Path()
             try:
                 folder = provision.folder_of(implementation)
-                if folder in failed:
-                    raise provision.ProvisionError(failed[folder])  # noqa: TRY301 - one attempt for all
-                made = provision.provision(implementation, say)
+                if folder not in failed:
+                    self._use(provision.provision(implementation, say))
             except provision.ProvisionError as error:
-                with contextlib.suppress(provision.ProvisionError):
-                    failed[provision.folder_of(implementation)] = str(error)
-                self._break(name, str(error))
-                say(f"{error}")
-            else:
-                if made.folder not in {each.folder for each in self.environments}:
-                    self.environments.append(made)
+                failed[folder] = str(error)
+                say(str(error))
+            if folder in failed:
+                self._break(name, failed[folder])
+
+    def _use(self, environment: provision.Environment) -> None:
+        if environment.folder not in {each.folder for each in self.environments}:
+            self.environments.append(environment)
 
     def start(self) -> None:
         """Let the zygotes come up while other things are done; what cannot start is found by `check`."""
@@ -274,7 +275,10 @@ def _sentence(name: str, broken: Exit, fingerprint: Mapping[str, Any]) -> str:
             f"{fingerprint['interpreter']} or correct its profile"
         )
     how = "was still running at the time limit" if broken.timed_out else "ended its process"
-    last = broken.output.strip().splitlines()[-1:] or ["it printed nothing"]
+    said = [
+        each for each in broken.output.splitlines() if not each.startswith("Extension modules:")
+    ]
+    last = "\n".join(said).strip().splitlines()[-1:] or ["it printed nothing"]
     return f"importing implementation {name!r} {how}: {last[0]}; run the import by hand to see why"
 
 

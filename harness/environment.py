@@ -54,7 +54,7 @@ def interpreter(implementation: Implementation) -> str:
     if implementation.requires:
         return _provisioned(implementation)
     named = implementation.python or sys.executable
-    found = shutil.which(Path(named).expanduser())
+    found = shutil.which(str(Path(named).expanduser()))
     if found is None:
         raise IsolationError(
             f"implementation {implementation.name!r} names the interpreter {named!r}, which does not exist "

@@ -168,7 +168,7 @@ def size(count: int) -> str:
 
 def _base(implementation: Implementation) -> str:
     named = implementation.python or sys.executable
-    found = shutil.which(Path(named).expanduser())
+    found = shutil.which(str(Path(named).expanduser()))
     if found is None:
         raise ProvisionError(
             f"implementation {implementation.name!r} names the interpreter {named!r}, which does not exist "

@@ -19,6 +19,7 @@ from harness.provision import Environment, size
 from harness.record import Record
 from harness.story import lines, parse, render
 from reports import table
+from reports.claims import Claim, claims
 
 SHOWN = 40
 
@@ -51,6 +52,8 @@ def summary(record: Record) -> str:
         ]
         more = [f"... and {len(found) - SHOWN} more: see the report"] if len(found) > SHOWN else []
         parts += ["", "not conforming:", *shown, *more]
+    if standings := claimed(record):
+        parts += ["", standings]
     return "\n".join([*parts, "", closing(record)])
 
 
@@ -80,6 +83,23 @@ def matrix(record: Record) -> str:
     rows.append(["all", *(_cell(every, name) for name in names)])
     title = "passed / applicable / total, by tier"
     return f"{title}\n{tabulate(rows, headers=['family', *names], tablefmt='simple')}"
+
+
+def claimed(record: Record) -> str:
+    """Needs down, implementations across: what is claimed, and how many of its trials conform; "" without needs."""
+    found = claims(record)
+    names = list(dict.fromkeys(claim.implementation for claim in found))
+    rows = [
+        [need, *(standing(claim) for claim in found if claim.need == need)]
+        for need in dict.fromkeys(claim.need for claim in found)
+    ]
+    title = "claims: trials that conform / trials that need it"
+    return f"{title}\n{tabulate(rows, headers=['need', *names], tablefmt='simple')}" if rows else ""
+
+
+def standing(claim: Claim) -> str:
+    """A claim in a few words."""
+    return f"{claim.standing} {claim.kept}/{claim.trials}" if claim.trials else claim.standing
 
 
 def _cell(results: Sequence[Result], name: str) -> str:

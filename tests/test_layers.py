@@ -64,7 +64,12 @@ HEAVY = {"torch", "numpy", "pytest", "conformance", "reports"}
 #: What is not there under the interpreter of an implementation.
 NEAR_ONLY = {"pytest", "conformance", "reports", "tabulate", "jinja2", "packaging", "jsonschema"}
 
-GLUE = {"conformance.conftest", "conformance.recorder", "conformance.command"}
+GLUE = {
+    "conformance.conftest",
+    "conformance.recorder",
+    "conformance.command",
+    "conformance.survey",
+}
 
 
 @cache
