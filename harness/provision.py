@@ -132,9 +132,10 @@ def provision(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder, say):
-            found = _read(folder)
-            if found is not None:
+            if _read(folder) is not None:
                 os.utime(folder / MARK)
+                found = _read(folder)
+                assert found is not None, folder
                 return found
             return _make(implementation, folder, say, run or _run)
     except OSError as error:
@@ -151,7 +152,6 @@ def remove(environment: Environment) -> None:
         shutil.rmtree(part, ignore_errors=True)
         environment.folder.rename(part)
         shutil.rmtree(part, ignore_errors=True)
-    environment.folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def installed(prefix: Path, package: str) -> str:
