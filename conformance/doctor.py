@@ -43,13 +43,13 @@ class Check:
 
     Attributes:
         name: what was looked at.
-        good: whether it is as it must be.
         found: what was found; if it is not good, also what to do.
+        good: whether it is as it must be.
     """
 
     name: str
-    good: bool
     found: str
+    good: bool = True
 
 
 class Doctor:
@@ -101,20 +101,21 @@ class Doctor:
         try:
             found = interpreter(self._implementation)
         except IsolationError as error:
-            return Check("environment", False, self._session.problem(self._name) or str(error))  # noqa: FBT003
+            why = self._session.problem(self._name) or str(error)
+            return Check("environment", why, good=False)
         made = [
             f"; {each.folder.name}: {provision.size(each.bytes)}, "
             f"{'made' if each.made else 'reused, made'} in {each.seconds:.0f} s"
             for each in self._session.environments
         ]
-        return Check("environment", True, "".join([found, *made]))  # noqa: FBT003 - as Check reads
+        return Check("environment", "".join([found, *made]))
 
     def _check_torch(self) -> Check:
         try:
             seen = self._session.fingerprint(self._name)
         except IsolationError as error:
-            return Check("torch", False, str(error))  # noqa: FBT003
-        return Check("torch", True, f"{seen['torch']} under Python {seen['python']}")  # noqa: FBT003
+            return Check("torch", str(error), good=False)
+        return Check("torch", f"{seen['torch']} under Python {seen['python']}")
 
     def _check_control(self) -> Check:
         problem = self._session.problem(self._control.name)
@@ -126,20 +127,19 @@ class Doctor:
             )
         if problem:
             problem += "; backend eager does not work in this environment either: repair torch, the device or `environ`"
-        return Check("control", not problem, problem or "backend eager conforms here")
+        return Check("control", problem or "backend eager conforms here", good=not problem)
 
     def _check_tools(self) -> Check:
         missing = missing_tools(self._implementation)
         asked = ", ".join(self._implementation.tools) or "none needed"
         remedy = f"{' and '.join(missing)} not found; install it, or put it on PATH (CXX names a C++ compiler)"
-        return Check("tools", not missing, remedy if missing else asked)
+        return Check("tools", remedy if missing else asked, good=not missing)
 
     def _check_import(self) -> Check:
         problem = self._session.problem(self._name)
         what = [*self._implementation.modules, f"backend {self._implementation.backend}"]
-        return Check(
-            "import", not problem, problem or f"{', '.join(what)}; {self._implementation.device}"
-        )
+        good = f"{', '.join(what)}; {self._implementation.device}"
+        return Check("import", problem or good, good=not problem)
 
     def smoke(self) -> Iterator[Result]:
         """The results of the dozen scenarios, as they come."""

@@ -279,7 +279,9 @@ def _do(implementation: Implementation, command: Sequence[str], say: Say, run: R
 
     def hear(line: str) -> None:
         kept.append(line)
-        if line.strip().startswith(("Collecting ", "Downloading ", "Building ", "Installing ")):
+        if line.strip().startswith(
+            ("Collecting ", "Processing ", "Downloading ", "Building ", "Installing ")
+        ):
             say(line.strip()[:160])
 
     status = run(command, hear)
