@@ -42,7 +42,7 @@ def summary(record: Record) -> str:
         parts.append(
             f"\ncannot run: {name}, {len(results)} trial{'s' if len(results) > 1 else ''}\n"
             f"    {results[0].judgement.reason}\n"
-            f"    look: {shlex.join(['touchstone', 'doctor', arguments[name]])}"
+            f"    look: {examine(arguments[name])}"
         )
     if found:
         shown = [
@@ -125,14 +125,21 @@ def explain(result: Result, argument: str) -> str:
     made = result.judgement
     tier = f" ({made.tier})" if made.tier else ""
     parts = [f"{made.verdict.upper()}{tier} {result.trial.id}", made.reason, ""]
-    parts += compare(result)
     observation = result.exit.observation
+    if observation.failure and observation.failure.phase == "environment":
+        return "\n".join([*parts[:2], f"look: {examine(argument)}"])
+    parts += compare(result)
     parts += [f"\n{bug.rstrip()}" for bug in (result.exit.bug, observation.bug) if bug]
     if observation.failure:
         parts += ["", observation.failure.traceback.rstrip()[-3000:]]
     if result.exit.output.strip():
         parts += ["", "it printed:", result.exit.output.rstrip()[-2000:]]
     return "\n".join([*parts, "", f"rerun: {rerun(result.trial, argument)}"])
+
+
+def examine(argument: str) -> str:
+    """The command that says why an implementation cannot run."""
+    return shlex.join(["touchstone", "doctor", argument])
 
 
 def scenario(entry: Entry, tiers: Sequence[str]) -> str:

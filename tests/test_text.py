@@ -371,6 +371,11 @@ def test_an_implementation_that_cannot_run_is_said_once_with_the_way_to_look() -
         "    look: touchstone doctor profiles/mine.toml\n"
     ) in said
     assert "ERROR a/" not in said
+    assert text.explain(stopped[0], "mine.toml").splitlines() == [
+        "ERROR (should) a/one @ mine",
+        "the reason of a/one",
+        "look: touchstone doctor mine.toml",
+    ]
     assert "FAIL a/fail @ mine" in said
 
 
