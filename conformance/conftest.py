@@ -21,7 +21,7 @@ from conformance.recorder import PROPERTY, Recorder
 from conformance.session import MODES, Session, Settings, open_folder
 from harness import catalog, known, plan
 from harness.catalog import Entry, Variant
-from harness.implementations import DEFAULTS, ProfileError, find, matrix
+from harness.implementations import DEFAULTS, ProfileError, distinct, find, matrix
 from harness.judge import fails
 from harness.known import KnownError
 from harness.lint import lint
@@ -84,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the session; in the process that was started by hand, also let the zygotes come up."""
     given = getattr(config, "workerinput", {}).get(PROPERTY)
     try:
-        asked = [find(each) for each in _asked(config)]
+        asked = distinct([find(each) for each in _asked(config)])
         entries = known.read()
     except (ProfileError, KnownError) as error:
         raise pytest.UsageError(str(error)) from None

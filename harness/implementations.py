@@ -97,6 +97,22 @@ def find(named: str) -> Implementation:
     )
 
 
+def distinct(asked: Sequence[Implementation]) -> Sequence[Implementation]:
+    """The same implementations, if each has a name of its own.
+
+    Raises:
+        ProfileError: two have the same name.
+    """
+    seen: dict[str, str] = {}
+    for each in asked:
+        if each.name in seen:
+            raise ProfileError(
+                f"{seen[each.name]} and {each.argument} are both called {each.name!r}; give one another `name`"
+            )
+        seen[each.name] = each.argument
+    return asked
+
+
 def read(file: Path) -> Implementation:
     """The implementation that a profile describes, with what it inherits.
 

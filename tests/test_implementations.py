@@ -15,6 +15,7 @@ from harness.implementations import (
     SCHEMA,
     TOLERANT,
     ProfileError,
+    distinct,
     find,
     matrix,
     read,
@@ -98,6 +99,15 @@ def test_a_profile_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> Non
     with pytest.raises(ProfileError) as caught:
         find(asked)
     assert str(caught.value).startswith(f"the profile {asked!r} does not exist")
+
+
+def test_two_implementations_of_one_name_are_refused(tmp_path: Path) -> None:
+    file = profile(tmp_path, 'extends = "inductor"', "eager.toml")
+    assert distinct([find("eager"), find("inductor")])
+    with pytest.raises(
+        ProfileError, match="eager and .* are both called 'eager'; give one another"
+    ):
+        distinct([find("eager"), find(str(file))])
 
 
 # reading
