@@ -105,7 +105,7 @@ def test_two_implementations_of_one_name_are_refused(tmp_path: Path) -> None:
     file = profile(tmp_path, 'extends = "inductor"', "eager.toml")
     assert distinct([find("eager"), find("inductor")])
     with pytest.raises(
-        ProfileError, match="eager and .* are both called 'eager'; give one another"
+        ProfileError, match=r"eager and .* are both called 'eager'; give one another"
     ):
         distinct([find("eager"), find(str(file))])
 
