@@ -19,9 +19,9 @@ import pytest
 from conformance import __file__ as _package
 from conformance.recorder import PROPERTY, Recorder
 from conformance.session import MODES, Session, Settings, open_folder
-from harness import catalog, known, plan
+from harness import accept, catalog, known, plan
 from harness.catalog import Entry, Variant
-from harness.implementations import DEFAULTS, ProfileError, distinct, find, matrix
+from harness.implementations import DEFAULTS, ProfileError, chosen
 from harness.judge import fails
 from harness.known import KnownError
 from harness.lint import lint
@@ -44,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--matrix",
+        default="",
         metavar="NAME",
         help="judge the implementations that conformance/matrix.toml lists under this name",
     )
@@ -63,11 +64,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--select", action="append", metavar="GLOB", help="only these ids, such as 'aliasing/*'"
     )
+    group.addoption(
+        "--known",
+        action="append",
+        metavar="FILE",
+        help="known deviations of your own, as `touchstone known` writes them; repeat for several",
+    )
     group.addoption("--shuffle", type=int, metavar="SEED", help="run in a random order")
     group.addoption(
         "--strict-verdicts",
         action="store_true",
         help="also fail on broken MAY promises and on improvements",
+    )
+    group.addoption(
+        "--accept",
+        action="store_true",
+        help="afterwards, rewrite the stories to what was told, as `touchstone accept` does",
     )
     group.addoption(
         "--report",
@@ -84,8 +96,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the session; in the process that was started by hand, also let the zygotes come up."""
     given = getattr(config, "workerinput", {}).get(PROPERTY)
     try:
-        asked = distinct([find(each) for each in _asked(config)])
-        entries = known.read()
+        asked = chosen(config.getoption("--implementation") or (), config.getoption("--matrix"))
+        own = [Path(file) for file in config.getoption("--known") or ()]
+        entries = [each for file in own for each in known.read_file(file)]
+        entries += known.read()
     except (ProfileError, KnownError) as error:
         raise pytest.UsageError(str(error)) from None
     if not 0 < config.getoption("--time-limit") < math.inf:
@@ -101,17 +115,11 @@ def pytest_configure(config: pytest.Config) -> None:
     session = config.stash[_session] = Session(settings, asked, entries)
     if given or config.option.collectonly:
         return
-    recorder = Recorder(session, Path(config.getoption("--report")).absolute())
+    folder = Path(config.getoption("--report")).absolute()
+    recorder = Recorder(session, folder, accepting=config.getoption("--accept"))
     config.pluginmanager.register(recorder, "touchstone-recorder")
     session.furnish(lambda line: print(f"touchstone: {line}", file=sys.stderr, flush=True))  # noqa: T201
     session.start()
-
-
-def _asked(config: pytest.Config) -> Sequence[str]:
-    """The implementations that the command line asks for, each once."""
-    listed = matrix(config.getoption("--matrix")) if config.getoption("--matrix") else []
-    given = config.getoption("--implementation") or []
-    return list(dict.fromkeys([*listed, *given])) or DEFAULTS
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -149,7 +157,7 @@ class Module(pytest.File):
             entries = catalog.read_module(self.path)
         except catalog.CatalogError as error:
             raise self.CollectError(str(error)) from None
-        problems = lint(entries)
+        problems = lint([accept.draft(entry) for entry in entries])
         if problems:
             raise self.CollectError("\n".join(problems))
         for entry in entries:

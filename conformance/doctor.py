@@ -22,7 +22,7 @@ SMOKE = (
     "modules/mode_is_toggled",
     "recompiles/wrappers_share_a_history",
     "dynamic_shapes/zero_and_one_are_special",
-    "dynamic_shapes/closed_over_numbers",
+    "comptime/once_per_compilation",
     "autocast/ambient_dtype",
     "cache_limit/limit_can_be_an_error",
     "cache_limit/accumulated_limit",
@@ -70,6 +70,7 @@ class Doctor:
             implementation,
             name=f"{implementation.name}.control",
             backend="eager",
+            adapter="",
             modules=(),
             options={},
             tools=(),
@@ -137,8 +138,11 @@ class Doctor:
 
     def _check_import(self) -> Check:
         problem = self._session.problem(self._name)
-        what = [*self._implementation.modules, f"backend {self._implementation.backend}"]
-        good = f"{', '.join(what)}; {self._implementation.device}"
+        judged = self._implementation
+        what = list(judged.modules)
+        what += [f"adapter {judged.adapter}"] if judged.adapter else []
+        what += [f"backend {judged.backend}"] if judged.backend else []
+        good = f"{', '.join(what)}; {judged.device}"
         return Check("import", problem or good, good=not problem)
 
     def smoke(self) -> Iterator[Result]:

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 from conformance.session import Session
-from harness import __version__, catalog, plan
+from harness import __version__, accept, catalog, plan
 from harness.catalog import Entry
 from harness.environment import IsolationError, profile
 from harness.model import Trial, Verdict
-from harness.record import Record, Writer, read, result_from_json
+from harness.record import Record, RecordError, Writer, read, result_from_json
 from reports import html, text
 
 PROPERTY = "touchstone"
@@ -35,11 +35,14 @@ class Recorder:
     Args:
         session: the run's implementations and how they are isolated.
         folder: where record.jsonl and index.html go.
+        accepting: whether the stories are rewritten to what was told.
     """
 
-    def __init__(self, session: Session, folder: Path) -> None:
+    def __init__(self, session: Session, folder: Path, *, accepting: bool = False) -> None:
         self._session = session
         self._folder = folder
+        self._accepting = accepting
+        self._accepted = ""
         self._ids: list[str] = []
         self._entries: dict[str, Entry] = {}
         self._writer: Writer | None = None
@@ -67,9 +70,11 @@ class Recorder:
         self._entries = {entry.id: entry for entry in catalog.read()}
         stale = self._session.stale(list(self._entries.values()))
         if stale:
-            entry, reason = stale[0]
             raise pytest.UsageError(
-                f"the known entry for {entry.scenario!r} on {entry.implementation!r} {reason}"
+                "\n".join(
+                    f"the known entry for {entry.scenario!r} on {entry.implementation!r} {reason}"
+                    for entry, reason in stale
+                )
             )
         try:
             self._session.check()
@@ -160,6 +165,8 @@ class Recorder:
         self._part.replace(self._path)
         self._record = read(self._path)
         html.write(self._record, self._folder)
+        if self._accepting:
+            self._accepted = _accept(self._record)
         session.exitstatus = _status(self._record, session.exitstatus)
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             self._empty = (
@@ -175,6 +182,9 @@ class Recorder:
         terminalreporter.write_line(text.summary(self._record))
         for line in text.environments(self._session.environments):
             terminalreporter.write_line(line)
+        if self._accepted:
+            terminalreporter.section("accept")
+            terminalreporter.write_line(self._accepted)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
@@ -183,6 +193,16 @@ class Recorder:
             print(f"touchstone: {self._empty}", file=sys.stderr)  # noqa: T201 - after pytest's own words
         if self._record is not None:
             config.get_terminal_writer().line(f"report: {self._folder / 'index.html'}")
+
+
+def _accept(record: Record) -> str:
+    """Rewrite the stories to what was told; what there is to say about it."""
+    try:
+        found = accept.accept(record, catalog.read())
+        accept.write(found)
+    except (RecordError, catalog.CatalogError, OSError) as error:
+        return f"nothing is accepted: {error}"
+    return "\n".join([*map(str, found.refusals), accept.summary(found)])
 
 
 def node_id(entry: Entry, variant: str, implementation: str) -> str:

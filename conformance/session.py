@@ -25,7 +25,7 @@ from harness.fork import Fork
 from harness.isolate import Here, Isolation, Spawn
 from harness.judge import Terms, judge
 from harness.model import Exit, Failure, Implementation, Job, Known, Observation, Result
-from harness.story import Tier, render
+from harness.story import Story, Tier, render
 
 MODES = ("fork", "spawn", "none")
 
@@ -196,20 +196,30 @@ class Session:
 
     def stale(self, entries: Sequence[Entry]) -> list[tuple[Known, str]]:
         """Known entries about the run's implementations that match nothing or have expired."""
-        trials = plan.trials(entries, list(self.implementations.values()))
-        return known.stale(self._known, trials, date.today())  # noqa: DTZ011 - dates are local here
+        judged = list(self.implementations.values())
+        today = date.today()  # noqa: DTZ011 - dates are local here
+        return known.stale(self._known, plan.trials(entries, judged), judged, today)
+
+    def versions(self, name: str) -> dict[str, str]:
+        """What conditions may ask about an implementation's environment."""
+        fingerprint = self.fingerprint(name)
+        return {"torch": str(fingerprint["torch"]), "python": str(fingerprint["python"])}
+
+    def story(self, entry: Entry, variant: Variant, name: str) -> Story:
+        """The story that conforms in an implementation's environment."""
+        return catalog.expected(entry, variant.settings, self.versions(name))[1]
 
     def run(self, entry: Entry, variant: Variant, name: str) -> Result:
         """Run one trial and judge it."""
         implementation = self.implementations[name]
         trial = plan.trial(entry, variant, implementation)
         broken = self._broken_exit(name)
-        versions = {} if broken and _environment(broken) else self._versions(name)
+        versions = {} if broken and _environment(broken) else self.versions(name)
         condition, story = (
             catalog.expected(entry, variant.settings, versions) if versions else ("", ())
         )
         applies = not versions or speaks_of(entry.torch, versions["torch"])
-        entry_known = known.find(self._known, trial, versions) if versions else None
+        entry_known = known.find(self._known, trial, implementation, versions) if versions else None
         unmet = tuple(need for need in entry.needs if need not in implementation.claims)
         terms = Terms(
             story=story,
@@ -221,7 +231,7 @@ class Session:
             known=entry_known,
             applies="" if applies else f"speaks of torch{entry.torch}, this is {versions['torch']}",
         )
-        exits = [broken or self._run_trial(entry, variant, implementation)] if applies else []
+        exits = [broken or self.run_job(entry, variant, implementation)] if applies else []
         return Result(
             trial=trial,
             judgement=judge(terms, exits),
@@ -231,30 +241,40 @@ class Session:
             known=entry_known,
         )
 
-    def _versions(self, name: str) -> dict[str, str]:
-        fingerprint = self.fingerprint(name)
-        return {"torch": str(fingerprint["torch"]), "python": str(fingerprint["python"])}
-
-    def _run_trial(self, entry: Entry, variant: Variant, implementation: Implementation) -> Exit:
+    def run_job(  # noqa: PLR0913 - what a job may be asked for
+        self,
+        entry: Entry,
+        variant: Variant,
+        implementation: Implementation,
+        *,
+        cache: Path | None = None,
+        hands_over: str = "",
+        order: str = "",
+    ) -> Exit:
+        """Run one trial, or the part of it that an exchange asks for; `cache` is a folder to keep afterwards."""
         job = Job(
             module=entry.module,
             file=str(entry.file),
             name=entry.name,
             settings=variant.settings,
             implementation={},
-            cache="",
+            cache=str(cache or ""),
             time_limit=self.settings.time_limit * implementation.time_factor,
+            hands_over=hands_over,
+            order=order,
         )
         return self._run_job(implementation, job)
 
     def _run_job(self, implementation: Implementation, job: Job) -> Exit:
         self._serial += 1
-        cache = self.settings.folder / f"cache-{os.getpid()}-{self._serial}"
-        job = dataclasses.replace(job, cache=str(cache), implementation=profile(implementation))
+        own = self.settings.folder / f"cache-{os.getpid()}-{self._serial}"
+        job = dataclasses.replace(
+            job, cache=job.cache or str(own), implementation=profile(implementation)
+        )
         try:
             return self.isolation.run(job, implementation)
         finally:
-            shutil.rmtree(cache, ignore_errors=True)
+            shutil.rmtree(own, ignore_errors=True)
 
 
 def _environment(broken: Exit) -> bool:

@@ -1,7 +1,7 @@
-"""The adapter to torch.compile: how a program is compiled and what can be seen of it. Far side.
+"""The protocol of adapters: how Touchstone uses a compiler's front end and what it can see of it. Far side.
 
-Knows torch.compile, Dynamo's observation channels and Dynamo's exceptions. Must not know scenarios or
-stories. Nothing here wraps the backend: a wrapper would change how its `mode` and `options` are handled.
+Knows what every front end can be asked for, and how one is made for an implementation. Must not know any
+particular front end, scenarios or stories. docs/adapters.md has the whole of it with a worked example.
 """
 
 from __future__ import annotations
@@ -10,27 +10,19 @@ import contextlib
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any
 
-import torch
-from torch.autograd.profiler_legacy import (  # type: ignore[attr-defined]
-    ProfilerConfig,
-    ProfilerState,
-    _disable_profiler_legacy,
-    _enable_profiler_legacy,
-)
-from torch.fx import GraphModule
-
 from harness.model import Implementation
-from harness.trace import CapturedGraph, Trace
+from harness.trace import CapturedGraph
 
-_REGION = "Torch-Compiled Region"
+#: How an adapter's `artefacts` name a graph that is run as it was captured.
+CAPTURED = "the captured graph"
 
-#: Where Dynamo's wrappers keep what they wrap.
-_ORIGINAL = "_torchdynamo_orig_callable"
+
+class NotOffered(Exception):  # noqa: N818 - it is not an error not to offer something
+    """The front end has no such thing; the trial is `unsupported`, and the message says what it needs."""
 
 
 @dataclass(slots=True)
@@ -39,73 +31,60 @@ class Sighting:
 
     Attributes:
         graphs: how many graphs the call had compiled; None where nothing was compiled.
-        ops: call nodes in them.
-        captures: how many backward passes compiled autograd captured; None where it captured none.
-        regions: compiled regions that were executed; None where that cannot be seen.
+        ops: call nodes in them; None where they are not counted.
+        captures: how many backward passes were captured to be compiled; None where none was.
+        regions: how often compiled code was executed; None where that cannot be seen.
         evidence: what a report shows.
     """
 
     graphs: int | None = None
-    ops: int = 0
+    ops: int | None = None
     captures: int | None = None
     regions: int | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-class TorchCompile:
-    """torch.compile with the backend of one implementation."""
+class Adapter:
+    """A front end that compiles programs.
+
+    Subclasses define `compile` and `watch`. Everything else has a default: what a front end does not offer raises
+    `NotOffered`, which makes a trial `unsupported`.
+
+    Attributes:
+        channels: each channel of observation to "available" or to why it is not.
+    """
 
     def __init__(self, implementation: Implementation) -> None:
-        self._implementation = implementation
-        self._trace = Trace()
-        self._trace.open()
-        self._codes: list[CodeType] = []
-        self._ready: list[object] = []
-        self._spaces: list[Mapping[str, Any]] = []
-        self._unwatch: Callable[[], None] = lambda: None
-        self._patches = contextlib.ExitStack()
-        self.channels = {
-            "compilations": "available",
-            "ops": "available",
-            "log lines": "available",
-            "recompile reasons": "available",
-            "graph breaks": "available",
-            "guards": "available",
-            "graphs": "available",
-            "executed regions": "available",
-            "artefacts": self._watch_bytecode(),
-        }
+        self.implementation = implementation
+        self.channels: dict[str, str] = {}
         for module in implementation.modules:
             importlib.import_module(module)
-        self._backend = resolve(implementation.backend)
 
     def compile(
         self, program: Callable[..., Any], options: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        """What torch.compile returns for the program."""
-        own = (
-            {"options": dict(self._implementation.options)} if self._implementation.options else {}
-        )
-        keywords: dict[str, Any] = {"backend": self._backend, **own, **options}
-        compiled: Callable[..., Any] = torch.compile(program, **keywords)
-        return compiled
+        """The program, compiled: a function or module that is called as the program is.
+
+        Args:
+            program: a function, a bound method or a `torch.nn.Module`.
+            options: keywords of `Subject.compile`, such as `dynamic` and `fullgraph`. One that the front end does
+                not have raises `NotOffered`, unless it asks for what the front end always does.
+        """
+        raise NotImplementedError
+
+    def watch(self) -> contextlib.AbstractContextManager[Sighting]:
+        """See what happens while the context is open; the sighting is complete when it closes."""
+        raise NotImplementedError
+
+    def artefacts(self) -> list[str]:
+        """What stands for each graph that was compiled: `CAPTURED`, or a qualified name; it need not be complete."""
+        return []
 
     def compile_backward(
         self, program: Callable[..., Any], options: Mapping[str, Any], *, dynamic_capture: bool
     ) -> Callable[..., Any]:
-        """The program, run as it is, with every backward pass in it captured and then compiled."""
-        autograd = importlib.import_module("torch._dynamo.compiled_autograd")
-        keywords = {"fullgraph": True, "dynamic": True, **options}
-
-        def compile_captured(graph: GraphModule) -> Callable[..., Any]:
-            self._spaces.append(graph.forward.__globals__)
-            return self.compile(graph, keywords)
-
-        def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the program's own
-            with autograd._enable(compile_captured, dynamic=dynamic_capture):  # noqa: SLF001 - has no public name
-                return program(*args, **kwargs)
-
-        return run
+        """The program, run as it is, with each backward pass in it captured and compiled."""
+        raise NotOffered(f"{_kind(self)} does not compile backward passes")
 
     def ahead(
         self,
@@ -114,176 +93,77 @@ class TorchCompile:
         kwargs: Mapping[str, Any],
         options: Mapping[str, Any],
     ) -> Callable[..., Any]:
-        """The program, compiled ahead of time for arguments like these.
-
-        What is compiled of a module is its `forward`, and the module stays an argument; so does the instance of
-        a bound method.
-        """
-        compiled: Any = self.compile(program, {"fullgraph": True, **options})
-        if isinstance(program, torch.nn.Module):
-            compiled = compiled.forward
-        ready: Callable[..., Any] = compiled.aot_compile((args, dict(kwargs)))
-        self._ready.append(getattr(getattr(ready, "_artifacts", None), "compiled_fn", None))
-        return ready
+        """The program, compiled for arguments like these before it is called."""
+        raise NotOffered(f"{_kind(self)} does not compile ahead of time")
 
     def save(self, ready: Callable[..., Any], path: str) -> None:
         """Save what `ahead` gave."""
-        ready.save_compiled_function(path)  # type: ignore[attr-defined]
+        raise NotOffered(f"{_kind(self)} does not save programs")
 
     def load(self, path: str, options: Mapping[str, Any]) -> Callable[..., Any]:
         """What was saved, ready to be called."""
-        with open(path, "rb") as file:  # noqa: PTH123 - what users are told to pass
-            ready: Callable[..., Any] = torch.compiler.load_compiled_function(file, **options)
-        return ready
+        raise NotOffered(f"{_kind(self)} does not load programs")
 
     def config(self, module: str, flags: Mapping[str, Any]) -> None:
-        """Set flags of one of torch's configuration modules until `close`."""
-        self._patches.enter_context(importlib.import_module(module).patch(**flags))
+        """Set flags of one of the front end's configuration modules until `close`."""
+        raise NotOffered(f"{_kind(self)} has no flags of {module}")
 
     def reset(self) -> None:
         """Forget what was compiled."""
-        torch.compiler.reset()
+        raise NotOffered(f"{_kind(self)} cannot forget what it compiled")
 
-    def close(self) -> None:
-        """Give the flags back their values and stop observing."""
-        self._patches.close()
-        self._trace.close()
-        self._unwatch()
-
-    def guards(self) -> list[str]:
-        """The guards of every compilation so far."""
-        return [compilation.guards for compilation in self._trace.since() if compilation.guards]
+    def guards(self) -> Sequence[str]:
+        """The conditions of reuse of every compilation so far, as text."""
+        return ()
 
     def graphs(self) -> Sequence[CapturedGraph]:
         """Every graph captured so far."""
-        return [graph for compilation in self._trace.since() for graph in compilation.graphs]
+        return ()
 
-    @contextlib.contextmanager
-    def watch(self) -> Iterator[Sighting]:
-        """See what one call compiles and executes; the sighting is complete when the context ends."""
-        seen = Sighting()
-        mark = self._trace.mark()
-        watching = self._enter_regions()
-        try:
-            yield seen
-        finally:
-            if watching:
-                seen.regions = _count_regions()
-            self._read(mark, seen)
+    def phase(self, error: BaseException) -> str:
+        """Who raised an exception that left a compiled program: trace, compile, backward, or run."""
+        return phase(error)
 
-    def _enter_regions(self) -> bool:
-        try:
-            _enable_profiler_legacy(_CONFIG)
-        except (RuntimeError, AttributeError) as error:
-            self.channels["executed regions"] = f"unavailable, because {error}"
-            return False
-        return True
-
-    def _read(self, mark: int, seen: Sighting) -> None:
-        compilations = self._trace.since(mark)
-        # Ahead of time, no metrics name a function.
-        done = [
-            each for each in compilations if not each.failure and (each.function or each.graphs)
-        ]
-        if done:
-            seen.graphs = sum(len(each.graphs) for each in done)
-            seen.ops = sum(each.ops for each in done)
-        seen.captures = sum(bool(each.backward) for each in compilations) or None
-        seen.evidence["compilations"] = [each.evidence() for each in compilations]
-        if seen.regions is not None:
-            seen.evidence["regions"] = seen.regions
-
-    def _watch_bytecode(self) -> str:
-        try:
-            from torch._dynamo.convert_frame import (  # noqa: PLC0415 - private, may move
-                register_bytecode_hook,
-            )
-        except ImportError as error:
-            return f"unavailable, because {error}"
-        self._unwatch = register_bytecode_hook(self._keep_code).remove
-        return "available"
-
-    def _keep_code(self, code: CodeType, new_code: CodeType) -> CodeType | None:  # noqa: ARG002
-        self._codes.append(new_code)
-        return None
-
-    def artefacts(self) -> list[str]:
-        """What the backend returned for each graph: "the captured graph" or a qualified name."""
-        made = (each for code in self._codes for each in _artefacts(code, self._spaces))
-        return [_name(each) for each in (*made, *self._ready) if each is not None]
+    def close(self) -> None:
+        """Give back what the adapter holds."""
 
 
-_CONFIG = ProfilerConfig(
-    ProfilerState.CPU,
-    False,  # noqa: FBT003 - shapes; the C++ constructor takes no keywords
-    False,  # noqa: FBT003 - memory
-    False,  # noqa: FBT003 - stacks
-    False,  # noqa: FBT003 - flops
-    False,  # noqa: FBT003 - modules
-    torch._C._profiler._ExperimentalConfig(),  # noqa: SLF001 - the constructor demands one
-)
+def _kind(adapter: Adapter) -> str:
+    return type(adapter).__name__
 
 
-def _count_regions() -> int:
-    threads = _disable_profiler_legacy()
-    return sum(event.name().startswith(_REGION) for events in threads for event in events)
+def make(implementation: Implementation) -> Adapter:
+    """The adapter that a profile names; torch.compile's where it names none.
+
+    Raises:
+        Exception: whatever importing the implementation raises.
+    """
+    named = implementation.adapter or "harness.torch_compile:TorchCompile"
+    made = resolve(named)(implementation)
+    if not isinstance(made, Adapter):
+        raise TypeError(f"{named} gives {made!r}, expected a subclass of harness.adapter.Adapter")
+    return made
 
 
-def resolve(backend: str) -> Any:  # noqa: ANN401 - a name or a callable
-    """What torch.compile takes as backend: the registered name, or the object at `module:attribute`.
+def resolve(name: str) -> Any:  # noqa: ANN401 - whatever is there
+    """The object at `module:attribute`.
 
     Raises:
         ImportError: the module cannot be imported or has no such attribute.
-        torch._dynamo.exc.InvalidBackend: torch knows no backend of that name.
     """
-    module, colon, attribute = backend.partition(":")
-    if colon:
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except AttributeError as error:
-            raise ImportError(f"module {module!r} has no attribute {attribute!r}") from error
-    torch._dynamo.lookup_backend(backend)  # noqa: SLF001 - the public list leaves some out
-    return backend
-
-
-def _artefacts(code: CodeType, spaces: Sequence[Mapping[str, Any]]) -> Iterator[object]:
-    names = [name for name in code.co_names if name.startswith("__compiled_fn")]
-    for space in spaces if names else ():
-        if names[0] in space:
-            yield from (space[name] for name in names if name in space)
-            return
-    # Newest first: the scenario's own module is the last that was imported, and touching thousands of modules
-    # would copy their pages into every forked child.
-    for module in reversed(list(sys.modules)) if names else ():
-        space = getattr(sys.modules[module], "__dict__", {})
-        if names[0] in space:
-            yield from (space[name] for name in names if name in space)
-            return
-
-
-def _name(artefact: object) -> str:
-    while hasattr(artefact, _ORIGINAL):
-        artefact = getattr(artefact, _ORIGINAL)
-    owner = getattr(artefact, "__self__", artefact)
-    if isinstance(owner, GraphModule) or type(owner).__name__ == _SAVED_GRAPH:
-        return CAPTURED
-    kind = artefact if hasattr(artefact, "__qualname__") else type(artefact)
-    return f"{getattr(kind, '__module__', None) or '?'}.{getattr(kind, '__qualname__', '?')}"
-
-
-#: What Dynamo makes of a graph that is saved as it was captured.
-_SAVED_GRAPH = "GraphModuleSerializableCallable"
-
-#: How `artefacts` names a graph that is run as Dynamo captured it.
-CAPTURED = "the captured graph"
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except AttributeError as error:
+        raise ImportError(f"module {module!r} has no attribute {attribute!r}") from error
 
 
 def phase(error: BaseException) -> str:
     """Who raised an exception that left a compiled program: trace, compile, backward, or run."""
-    dynamo = sys.modules["torch._dynamo.exc"]
-    if isinstance(error, dynamo.BackendCompilerFailed):
+    dynamo = sys.modules.get("torch._dynamo.exc")
+    if dynamo and isinstance(error, dynamo.BackendCompilerFailed):
         return "compile"
-    if isinstance(error, dynamo.TorchDynamoException | dynamo.FailOnRecompileLimitHit):
+    if dynamo and isinstance(error, dynamo.TorchDynamoException | dynamo.FailOnRecompileLimitHit):
         return "trace"
     frames = [(frame.filename.replace("\\", "/"), frame.name) for frame in _frames(error)]
     if any(name == "call_user_compiler" for _, name in frames):

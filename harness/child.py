@@ -29,8 +29,17 @@ from typing import Any
 
 import torch
 
-from harness.adapter import TorchCompile, phase
-from harness.elsewhere import Elsewhere, Order, Return, StoryEnded, fulfil
+from harness import adapter
+from harness.elsewhere import (
+    Elsewhere,
+    Going,
+    HandingOver,
+    Order,
+    Return,
+    StoryEnded,
+    fulfil,
+    read_order,
+)
 from harness.judged import Judged
 from harness.model import Failure, Implementation, Job
 from harness.scenario import Scenario
@@ -47,11 +56,11 @@ def versions() -> dict[str, str]:
 def _check(implementation: Implementation) -> Mapping[str, Any]:
     """Whether the implementation can be imported: what a job without a scenario asks."""
     try:
-        adapter = TorchCompile(implementation)
+        made = adapter.make(implementation)
         torch.empty(1, device=implementation.device, dtype=_dtype(implementation))
     except Exception as error:  # noqa: BLE001 - the implementation's own import
         return {"failure": dataclasses.asdict(_failure(error, "import"))}
-    return {"end": {"channels": adapter.channels, "artefacts": []}}
+    return {"end": {"channels": made.channels, "artefacts": []}}
 
 
 def _dtype(implementation: Implementation) -> torch.dtype:
@@ -115,6 +124,9 @@ def run(job: Job, write: Answer) -> None:
     if not job.name:
         write(_check(Implementation(**job.implementation)))
         return
+    if job.order:
+        write({"end": _take_over(job, write)})
+        return
     try:
         scenario = find(job)
         # Before the oracle: whoever goes on elsewhere must not have run any of this trial's programs.
@@ -130,12 +142,22 @@ def run(job: Job, write: Answer) -> None:
     write({"end": {"channels": back.channels, "artefacts": back.artefacts}})
 
 
+def _take_over(job: Job, write: Answer) -> Mapping[str, Any]:
+    """Run what a process of another environment has left to do."""
+    find(job)  # what was handed over may hold instances of the module's classes
+    order = dataclasses.replace(read_order(Path(job.order)), cache=job.cache)
+    back = run_step(job, order, write)
+    return {"channels": back.channels if back else {}, "artefacts": back.artefacts if back else []}
+
+
 def _leaves(scenario: Scenario) -> bool:
     return "elsewhere" in scenario.body.__code__.co_names
 
 
-def _elsewhere(job: Job, write: Answer) -> Elsewhere:
+def _elsewhere(job: Job, write: Answer) -> Going:
     """Where the steps of this trial run."""
+    if job.hands_over:
+        return HandingOver(Path(job.hands_over))
     folder = Path(job.cache) / "elsewhere"
     folder.mkdir(parents=True, exist_ok=True)
     paper = folder / "job"
@@ -148,14 +170,13 @@ def _elsewhere(job: Job, write: Answer) -> Elsewhere:
 def run_step(job: Job, order: Order, write: Answer) -> Return | None:
     """Run one step of a trial in this process, which has seen nothing of it; None if the story ended in it."""
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = order.cache
-    find(job)
     step = getattr(sys.modules[job.module], order.step)
     back, ended = _play(job, order, step, write, None)
     return None if ended else back
 
 
 def _play(
-    job: Job, order: Order, step: Callable[..., None], write: Answer, elsewhere: Elsewhere | None
+    job: Job, order: Order, step: Callable[..., None], write: Answer, elsewhere: Going | None
 ) -> tuple[Return, bool]:
     """Run a body, or a step of one, with the implementation: what it leaves, and whether the story ended early."""
     implementation = Implementation(**job.implementation)
@@ -168,11 +189,11 @@ def _play(
         write({"event": to_json(event), "evidence": {**evidence, **logs}})
 
     try:
-        adapter = TorchCompile(implementation)
+        made = adapter.make(implementation)
     except Exception as error:  # noqa: BLE001 - the implementation's own import
         write({"failure": dataclasses.asdict(_failure(error, "import"))})
         return Return((), 0, None), True
-    subject = Judged(settings, adapter, order, tell, elsewhere)
+    subject = Judged(settings, made, order, tell, elsewhere)
     ended = True
     logging.getLogger("torch").addHandler(said)
     try:
@@ -183,10 +204,10 @@ def _play(
     except ObserverError:
         write({"bug": traceback.format_exc()})
     except BaseException as error:  # noqa: BLE001 - whatever the implementation raises ends the story
-        write({"failure": dataclasses.asdict(_failure(error, phase(error)))})
+        write({"failure": dataclasses.asdict(_failure(error, made.phase(error)))})
     finally:
         logging.getLogger("torch").removeHandler(said)
-        adapter.close()
+        made.close()
     return subject.hand_back(), ended
 
 
@@ -212,6 +233,7 @@ def main(arguments: list[str]) -> None:
     prepare()
     answer = Answer(Path(arguments[1]))
     if len(arguments) > 3:  # noqa: PLR2004 - the fourth makes it a step of a trial
+        find(job)
         fulfil(lambda order: run_step(job, order, answer), Path(arguments[3]))
     else:
         run(job, answer)

@@ -39,12 +39,12 @@ class Condition:
     def holds(self, settings: Mapping[str, object], versions: Mapping[str, str]) -> bool:
         """Whether the variant and the versions of the implementation meet the condition."""
         return self.fits(settings) and all(
-            _release(versions.get(package, "0")) in specifiers
+            release(versions.get(package, "0")) in specifiers
             for package, specifiers in self.versions.items()
         )
 
 
-def _release(version: str) -> Version:
+def release(version: str) -> Version:
     """The release that a build belongs to: a nightly counts as the release that it leads to."""
     try:
         return Version(Version(version).base_version)
@@ -101,4 +101,4 @@ def read_versions(text: str) -> SpecifierSet:
 
 def speaks_of(text: str, version: str) -> bool:
     """Whether a scenario with these torch versions applies to this one."""
-    return _release(version) in read_versions(text)
+    return release(version) in read_versions(text)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.lifeline import die_with
 
@@ -64,6 +64,31 @@ class Return:
 
 class StoryEnded(BaseException):
     """The other process has told how the story ended; there is nothing to add."""
+
+
+class Going(Protocol):
+    """A way to go on in another process."""
+
+    def run(self, order: Order, *, interpreter: bool) -> Return:
+        """Run an order to its end, or raise `StoryEnded`."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandingOver:
+    """Leaves the order for a process of another environment; the story ends here."""
+
+    path: Path
+
+    def run(self, order: Order, *, interpreter: bool) -> Return:  # noqa: ARG002 - one interface
+        """Leave the order."""
+        self.path.write_bytes(pickle.dumps(order))
+        raise StoryEnded
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class Elsewhere:
@@ -135,9 +160,16 @@ class Elsewhere:
         os._exit(0)
 
 
+def read_order(path: Path) -> Order:
+    """The order that was left at a path."""
+    order = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own process
+    assert isinstance(order, Order)
+    return order
+
+
 def fulfil(work: Callable[[Order], Return | None], path: Path) -> None:
     """Run the order at a path and leave what comes back beside it."""
-    back = work(pickle.loads(path.read_bytes()))  # noqa: S301 - written by our own process
+    back = work(read_order(path))
     if back is not None:
         path.with_suffix(".return").write_bytes(pickle.dumps(back))
 

@@ -31,6 +31,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "python": str,
     "backend": str,
     "options": dict,
+    "adapter": str,
     "extends": str,
     "requires": list,
     "indexes": list,
@@ -97,6 +98,16 @@ def find(named: str) -> Implementation:
     )
 
 
+def chosen(names: Sequence[str], listed: str = "") -> Sequence[Implementation]:
+    """The implementations of a request, each once: those of the matrix `listed` and those named, or the defaults.
+
+    Raises:
+        ProfileError: one cannot be found, or two have the same name.
+    """
+    asked = dict.fromkeys([*(matrix(listed) if listed else ()), *names])
+    return distinct([find(each) for each in asked or DEFAULTS])
+
+
 def distinct(asked: Sequence[Implementation]) -> Sequence[Implementation]:
     """The same implementations, if each has a name of its own.
 
@@ -123,9 +134,10 @@ def read(file: Path) -> Implementation:
     table = _inherit(file, ())
     table.setdefault("name", file.stem)
     _check(file, "name", table["name"])
-    if not table.get("backend"):
+    if not table.get("backend") and not table.get("adapter"):
         raise ProfileError(
-            f"{file}: `backend` is missing; give a name that torch.compile knows or module:attribute"
+            f"{file}: `backend` is missing; give a name that torch.compile knows or module:attribute, or name "
+            "the `adapter` of another front end"
         )
     claims = table.get("claims", ["*"])
     table["claims"] = list(NEEDS) if claims == ["*"] else claims
@@ -204,6 +216,8 @@ def _problem(key: str, value: Any) -> str:  # noqa: ANN401 - of the right kind
             return f"`time_factor` is {value!r}; give a number above 0"
         case "name" if not re.fullmatch(r"[\w.+-]+", value, re.ASCII):
             return f"`name` is {value!r}; use letters, digits, and . _ + -"
+        case "backend" | "adapter" if not value:
+            return f"`{key}` is empty; give what it names, or leave it out"
         case "extends" if not value:
             return "`extends` is empty; give a shipped profile's name or a path, or leave it out"
     return _STRANGE[key](value) if key in _STRANGE else ""

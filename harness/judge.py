@@ -36,6 +36,9 @@ USUAL: Mapping[str, Tier] = {
     "outcome": Tier.MUST,
 }
 
+#: What an adapter raises for what its front end does not have; the far side's `adapter.NotOffered`.
+NOT_OFFERED = "harness.adapter.NotOffered"
+
 #: How an artefact is named that is the captured graph itself; the far side's `adapter.CAPTURED`.
 CAPTURED = "the captured graph"
 
@@ -118,7 +121,7 @@ def _judge_flaky(terms: Terms, judgements: Sequence[Judgement]) -> Judgement:
 
 def _apply_needs(terms: Terms, judgement: Judgement) -> Judgement:
     """A need that is not claimed is probed by the trial itself: only a deviation confirms that it is unmet."""
-    if judgement.verdict in (Verdict.CRASH, Verdict.TIMEOUT):
+    if judgement.verdict in (Verdict.CRASH, Verdict.TIMEOUT, Verdict.UNSUPPORTED):
         return judgement
     if terms.missing and not judgement.verdict.conforms:
         return replace(
@@ -165,7 +168,7 @@ def _apply_known(terms: Terms, judgement: Judgement) -> Judgement:
     )
 
 
-def _judge_one(terms: Terms, exit_: Exit) -> Judgement:
+def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one for each way to end
     observation = exit_.observation
     if exit_.bug or observation.bug:
         last = (exit_.bug or observation.bug).strip().splitlines()[-1]
@@ -180,6 +183,8 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:
     if not observation.ended:
         reason = "the process ended with status 0 before the story did"
         return _ended(Verdict.CRASH, reason, exit_, differences)
+    if observation.failure and observation.failure.type == NOT_OFFERED:
+        return Judgement(Verdict.UNSUPPORTED, observation.failure.message, signature="not offered")
     if observation.failure and not _expects(observation.failure, terms.story, observation.story):
         return _judge_error(observation.failure, observation.story, differences)
     return _judge_story(terms, exit_, differences)

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from harness import picture
-from harness.adapter import Sighting, TorchCompile, phase
-from harness.elsewhere import Elsewhere, Order, Return
+from harness.adapter import Adapter, NotOffered, Sighting
+from harness.elsewhere import Going, Order, Return
+from harness.normal import normalise
 from harness.picture import Difference
 from harness.sight import Sight, message_of, observing
 from harness.story import (
@@ -58,10 +59,10 @@ class Judged(Subject):
     def __init__(
         self,
         settings: Settings,
-        adapter: TorchCompile,
+        adapter: Adapter,
         order: Order,
         tell: Tell,
-        elsewhere: Elsewhere | None = None,
+        elsewhere: Going | None = None,
     ) -> None:
         super().__init__(settings)
         self._adapter = adapter
@@ -85,10 +86,11 @@ class Judged(Subject):
         name: str = "",
         compare: str = "values",
         tell: bool = False,
+        ahead: bool = False,
         **options: Any,  # noqa: ANN401 - the front end's own
     ) -> Program:
         compiled = self._adapter.compile(program, options)
-        return Program(self, compiled, name, compare, tell=tell)
+        return Program(self, compiled, name, compare, tell=tell, ahead=ahead)
 
     def compile_backward(
         self,
@@ -138,12 +140,14 @@ class Judged(Subject):
         with self._adapter.watch() as seen:
             try:
                 made = do()
+            except NotOffered:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever the compiler raises
                 raised = error
         if raised is None:
             self._say(Act(named(name), SUCCEEDS, seen.graphs), seen.evidence)
             return made
-        outcome = f"raises {kind_of(raised)} while {_PHASES[phase(raised)]}"
+        outcome = f"raises {kind_of(raised)} while {_PHASES[self._adapter.phase(raised)]}"
         failure = {"type": kind_of(raised), "message": message_of(raised)[:4000]}
         self._say(Act(named(name), outcome), {**seen.evidence, "error": failure})
         self.raised = raised
@@ -194,10 +198,11 @@ class Judged(Subject):
         expected = next(self._sights, None)
         oracle = expected if isinstance(expected, Sight) else None
         with observing():
+            phase = "" if error is None else self._adapter.phase(error)
             outcome, differences = _outcome(
-                program, oracle, sight, error, result, differences=self._differences
+                program, oracle, sight, phase, result, differences=self._differences
             )
-        silent = error is not None and phase(error) in ("trace", "compile")
+        silent = phase in ("trace", "compile") or (program.ahead and error is not None)
         event = Call(
             number=self._calls,
             ran="" if silent else _ran(self._seen, ahead=program.ahead),
@@ -213,7 +218,7 @@ class Judged(Subject):
             evidence["error"] = {
                 "type": sight.error,
                 "message": sight.message[:4000],
-                "phase": phase(error),
+                "phase": phase,
             }
         if differences:
             evidence["differences"] = [_explain(each) for each in differences]
@@ -238,7 +243,7 @@ class Judged(Subject):
     def tell(self, name: str, value: object, *, tier: str = "must") -> None:
         next(self._sights, None)
         with observing():
-            text = picture.describe(value).strip()
+            text = normalise(picture.describe(value))
         self._say(Told(named(name), text, Tier(tier)), {})
 
     def change(self, what: str) -> None:
@@ -275,18 +280,18 @@ def _outcome(  # noqa: PLR0913 - what was seen of one call, and by what it is me
     program: Program,
     oracle: Sight | None,
     sight: Sight,
-    error: BaseException | None,
+    phase: str,
     result: object,
     *,
     differences: Compare,
 ) -> tuple[str, list[Difference]]:
     if oracle is None:
         return _differs(found := [Difference("course", "the program", "no call", "a call")]), found
-    if error is not None and oracle.error != sight.error:
-        return f"raises {sight.error} while {_PHASES[phase(error)]}", []
+    if phase and oracle.error != sight.error:
+        return f"raises {sight.error} while {_PHASES[phase]}", []
     values = program.compare == "values" and not program.tell
     found = _compare(oracle, sight, partial(differences, values=values), differences)
-    if error is not None:
+    if phase:
         return f"raises {sight.error}, {_differs(found)}" if not found else _differs(found), found
     if program.tell and not found:
         return f"returns {picture.describe(result).strip() or 'nothing'}", []

@@ -1,7 +1,7 @@
 """Known deviations: entries that say which implementation deviates where, how exactly, and why.
 
-Knows the files `known/*.toml`. Must not judge; it finds the entry that speaks of a trial, and the entries
-that speak of none.
+Knows the files `known/*.toml`, how they are read and written. Must not judge; it finds the entry that speaks
+of a trial, and the entries that speak of none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.condition import ConditionError, read_condition
-from harness.model import Known, Trial
+from harness.model import Implementation, Known, Trial
 
 FOLDER = Path(__file__).resolve().parent.parent / "conformance" / "known"
 
@@ -34,18 +34,28 @@ def read(folder: Path = FOLDER) -> tuple[Known, ...]:
     Raises:
         KnownError: a file is no TOML, or an entry lacks a field, has a strange one, or cannot be read.
     """
-    found: list[Known] = []
-    for file in sorted(folder.glob("*.toml")):
-        try:
-            document = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise KnownError(f"{file} is no TOML: {error}") from error
-        tables = document.pop("known", [])
-        if document or not isinstance(tables, list):
-            strange = ", ".join(document) or "[known]"
-            raise KnownError(f"{file} has {strange}; write each entry as a table [[known]]")
-        found += [_read_entry(file, number, table) for number, table in enumerate(tables, start=1)]
-    return tuple(found)
+    return tuple(entry for file in sorted(folder.glob("*.toml")) for entry in read_file(file))
+
+
+def read_file(file: Path) -> tuple[Known, ...]:
+    """The known entries of one file, in its order.
+
+    Raises:
+        KnownError: the file is missing or no TOML, or an entry is as `read` refuses it.
+    """
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KnownError(
+            f"{file} cannot be read: {error.strerror}; give a file that `touchstone known` wrote"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise KnownError(f"{file} is no TOML: {error}") from error
+    tables = document.pop("known", [])
+    if document or not isinstance(tables, list):
+        strange = ", ".join(document) or "[known]"
+        raise KnownError(f"{file} has {strange}; write each entry as a table [[known]]")
+    return tuple(_read_entry(file, number, table) for number, table in enumerate(tables, start=1))
 
 
 def _read_entry(file: Path, number: int, table: Mapping[str, object]) -> Known:
@@ -76,18 +86,40 @@ def _read_entry(file: Path, number: int, table: Mapping[str, object]) -> Known:
     return entry
 
 
-def find(entries: Iterable[Known], trial: Trial, versions: Mapping[str, str]) -> Known | None:
-    """The first entry that speaks of a trial under these versions."""
-    return next((entry for entry in entries if _speaks(entry, trial, versions)), None)
-
-
-def _speaks(entry: Known, trial: Trial, versions: Mapping[str, str]) -> bool:
-    name = trial.id.partition(" @ ")[0]
-    return (
-        _pattern(entry.scenario).match(name) is not None
-        and _pattern(entry.implementation).match(trial.implementation) is not None
-        and read_condition(entry.when).holds({}, versions)
+def find(
+    entries: Iterable[Known],
+    trial: Trial,
+    implementation: Implementation,
+    versions: Mapping[str, str],
+) -> Known | None:
+    """The first entry that speaks of a trial on its implementation under these versions."""
+    return next(
+        (
+            entry
+            for entry in entries
+            if covers(entry, trial)
+            and _means(entry, implementation)
+            and read_condition(entry.when).holds({}, versions)
+        ),
+        None,
     )
+
+
+def covers(entry: Known, trial: Trial) -> bool:
+    """Whether an entry's pattern names the scenario and variant of a trial."""
+    return _matches(entry.scenario, trial.id.partition(" @ ")[0])
+
+
+def _means(entry: Known, implementation: Implementation) -> bool:
+    return (
+        _matches(entry.implementation, implementation.name)
+        and _matches(entry.backend or "*", implementation.backend)
+        and _matches(entry.device or "*", implementation.device)
+    )
+
+
+def _matches(glob: str, text: str) -> bool:
+    return _pattern(glob).match(text) is not None
 
 
 @cache
@@ -96,14 +128,17 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 
 def stale(
-    entries: Sequence[Known], trials: Iterable[Trial], today: date
+    entries: Sequence[Known],
+    trials: Iterable[Trial],
+    implementations: Iterable[Implementation],
+    today: date,
 ) -> list[tuple[Known, str]]:
     """Entries that match no trial of a whole catalog, or that have expired, with the reason."""
-    trials = list(trials)
+    trials, implementations = list(trials), list(implementations)
     found: list[tuple[Known, str]] = []
     for entry in entries:
-        named = any(_pattern(entry.implementation).match(t.implementation) for t in trials)
-        if named and not any(_speaks(dataclasses.replace(entry, when=""), t, {}) for t in trials):
+        named = {each.name for each in implementations if _means(entry, each)}
+        if named and not any(covers(entry, t) for t in trials if t.implementation in named):
             found.append((entry, "matches no trial; correct its pattern or delete it"))
         if entry.expires and date.fromisoformat(entry.expires) <= today:
             found.append((entry, f"expired on {entry.expires}; look at it again"))

@@ -72,6 +72,7 @@ class Implementation:
         indexes: package indexes that are asked for that, beside pip's own.
         backend: a name that torch.compile knows, or `module:attribute`.
         options: passed to torch.compile as `options`.
+        adapter: `module:Class` of the front end's adapter, where that is not torch.compile; see docs/adapters.md.
         modules: imported before anything is compiled, for backends that register themselves.
         device: as torch names it.
         dtype: the floating dtype of the suite's tensors.
@@ -92,6 +93,7 @@ class Implementation:
     indexes: tuple[str, ...] = ()
     backend: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    adapter: str = ""
     modules: tuple[str, ...] = ()
     device: str = "cpu"
     dtype: str = "float32"
@@ -145,6 +147,8 @@ class Job:
         cache: a directory that holds the compile caches of this trial alone.
         time_limit: seconds until the near side ends the trial.
         seed: what every random number of the trial comes from.
+        hands_over: where the order for another process is left, instead of going on there; "" to go on.
+        order: an order that was left so, which is run instead of the scenario's body; "" for the body.
     """
 
     module: str
@@ -155,6 +159,8 @@ class Job:
     cache: str
     time_limit: float
     seed: int = 0
+    hands_over: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +274,10 @@ class Judgement:
     signature: str = ""
 
 
+#: How the reason of a known entry begins that nobody has understood so far.
+TODO = "TODO"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """An expected deviation of one implementation.
@@ -281,6 +291,8 @@ class Known:
         when: version clauses such as "torch<2.14"; "" for all.
         expires: ISO date from which the entry is an error.
         flaky: whether the deviation is allowed to come and go.
+        backend: pattern over the profile's backend; "" for all.
+        device: pattern over the profile's device; "" for all.
     """
 
     scenario: str
@@ -291,6 +303,13 @@ class Known:
     when: str = ""
     expires: str = ""
     flaky: bool = False
+    backend: str = ""
+    device: str = ""
+
+    @property
+    def explained(self) -> bool:
+        """Whether the reason is one: `touchstone known` cannot know it and writes "TODO"."""
+        return not self.reason.startswith(TODO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,3 +331,10 @@ class Result:
     condition: str
     exit: Exit
     known: Known | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the implementation could not run at all: its environment or its import is broken."""
+        seen = self.exit.observation
+        failure = seen.failure
+        return failure is not None and failure.phase in ("environment", "import") and not seen.story

@@ -18,6 +18,8 @@ NEEDS: Mapping[str, str] = {
     "(torch._dynamo.comptime).",
     "compiled_autograd": "Whole backward passes can be captured and compiled (compiled autograd).",
     "ahead_of_time": "A program can be compiled ahead of time, saved to a file, and loaded in another process.",
+    "aot_inductor": "What is compiled ahead of time can be a package of machine code (AOTInductor).",
+    "export": "A program can be captured as one graph that takes and gives what the program does (torch.export).",
     "recompile_limit": "The number of compilations of one function is bounded, and the bound can be set.",
     "guards_text": "The conditions under which compiled code is reused can be read as text.",
     "graph_text": "The captured graphs can be read as text.",

@@ -51,6 +51,7 @@ class Subject(Protocol):
         name: str = "",
         compare: Compare = "values",
         tell: bool = False,
+        ahead: bool = False,
         **options: Any,  # noqa: ANN401 - whatever the front end's compile accepts
     ) -> Any:  # noqa: ANN401 - stands for the program, attributes included
         """The program, compiled by the implementation; each call of it is an event of the story.
@@ -61,7 +62,9 @@ class Subject(Protocol):
             compare: "metadata" compares everything except the numbers, for random results.
             tell: the story holds the result itself instead of "equals eager", for programs whose
                 compiled result rightly differs.
-            options: passed on to the front end's compile, such as `fullgraph` and `dynamic`.
+            ahead: whether what is called was compiled ahead of time, by an act: it leaves no trace of what ran.
+            options: passed on to the front end's compile, such as `fullgraph` and `dynamic`. `entry` names an older
+                entry to take instead of torch.compile: "optimize" or "optimize_assert" of torch._dynamo.
         """
 
     def compile_backward(

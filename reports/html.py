@@ -90,13 +90,13 @@ _MANY = 7
 def build(record: Record) -> dict[str, str]:
     """The files of the report: relative path to text. The same record gives the same text."""
     every = table.results(record)
-    style = f"{_asset('page.css')}:root {{ --columns: {len(table.implementations(record))}; }}\n"
-    script = _asset("page.js")
+    style = f"{asset('page.css')}:root {{ --columns: {len(table.implementations(record))}; }}\n"
+    script = asset("page.js")
     page = (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
-            policy=_policy(script, style),
+            policy=policy(style, script),
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
             data=Markup(_embed(_data(record, every))),  # noqa: S704 - escaped by _embed
@@ -121,29 +121,33 @@ def write(record: Record, folder: Path) -> Path:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file that pages are made of."""
     return (_HERE / name).read_text(encoding="utf-8")
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of pages: whatever is put into one is escaped."""
+    made = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["word"] = _word
-    environment.filters["glyph"] = GLYPHS.__getitem__
-    environment.filters["anchor"] = _anchor
-    environment.filters["claim_glyph"] = CLAIM_GLYPHS.__getitem__
-    return environment
+    made.filters["word"] = _word
+    made.filters["glyph"] = GLYPHS.__getitem__
+    made.filters["anchor"] = _anchor
+    made.filters["claim_glyph"] = CLAIM_GLYPHS.__getitem__
+    return made
 
 
-def _policy(script: str, style: str) -> str:
+def policy(style: str, script: str = "") -> str:
+    """What a page allows itself: this style, this script if there is one, and nothing else."""
+    scripts = f"'{_digest(script)}'" if script else "'none'"
     return (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
+        f"default-src 'none'; script-src {scripts}; style-src '{_digest(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
 

@@ -99,16 +99,26 @@ def split(found: Iterable[Result]) -> tuple[dict[str, list[Result]], list[Result
     stopped: dict[str, list[Result]] = {}
     others: list[Result] = []
     for result in found:
-        failure = result.exit.observation.failure
-        if (
-            failure
-            and failure.phase in ("environment", "import")
-            and not result.exit.observation.story
-        ):
+        if result.stopped:
             stopped.setdefault(result.trial.implementation, []).append(result)
         else:
             others.append(result)
     return stopped, others
+
+
+def trials(number: int) -> str:
+    """A number of trials, as a sentence has it."""
+    return "1 trial" if number == 1 else f"{number} trials"
+
+
+def unexplained(record: Record) -> list[Result]:
+    """The trials that deviate as a known entry says whose reason nobody has found so far."""
+    return [each for each in record.results if _expected_blindly(each)]
+
+
+def _expected_blindly(result: Result) -> bool:
+    known = result.known
+    return result.judgement.verdict is Verdict.XFAIL and known is not None and not known.explained
 
 
 def failing(record: Record) -> list[Result]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, touchstone
 
+from conformance.commands.implementations import NO_PYTHON, NO_TORCH, NOT_MADE, READY, survey
 from conformance.doctor import BROKEN, BUG, CONTROL, DEVIATES, FINE, SMOKE, Check, diagnose
-from conformance.survey import NO_PYTHON, NO_TORCH, NOT_MADE, READY, survey
 from harness import catalog
 from harness.implementations import find
 from harness.model import Exit, Implementation, Judgement, Observation, Result, Trial, Verdict

@@ -56,10 +56,6 @@ def follow(document: str, folder: Path, environ: Mapping[str, str]) -> list[str]
             written = folder / what
             written.parent.mkdir(exist_ok=True)
             written.write_text(block)
-        elif kind == "story":
-            story = "".join(f"    {line}\n" for line in block.strip().splitlines())
-            literal = re.compile(r'expect="""\n.*?    """', re.DOTALL)
-            written.write_text(literal.sub(f'expect="""\n{story}    """', written.read_text()))
         else:
             program, *arguments = shlex.split(block)
             module = {"pytest": "pytest", "touchstone": "conformance"}[program]
@@ -85,7 +81,7 @@ def test_a_scenario_can_be_added_as_contributing_says(tmp_path: Path) -> None:
         else:
             shutil.copy(source, target)
     done = follow("CONTRIBUTING.md", tmp_path, {"PYTHONPATH": str(tmp_path)})
-    assert done == ["file", "run", "story", "run", "run"]
+    assert done == ["file", "run", "run", "run", "run"]
 
 
 def test_a_profile_can_be_added_as_its_page_says(tmp_path: Path) -> None:

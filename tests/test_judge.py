@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.judge import CAPTURED, USUAL, Terms, fails, judge, promises
+from harness.judge import CAPTURED, NOT_OFFERED, USUAL, Terms, fails, judge, promises
 from harness.model import Exit, Failure, Judgement, Known, Observation, Verdict
 from harness.story import TIERS, Call, Event, Note, Step, Story, Tier, Told, parse
 
@@ -840,3 +840,9 @@ def test_a_deviation_without_a_needed_program_is_unsupported_and_conforming_pass
     assert made.verdict is Verdict.UNSUPPORTED
     assert "g++, which is not installed" in made.reason
     assert told(STORY, missing=("g++",)).verdict is Verdict.PASS
+
+
+def test_what_the_front_end_does_not_offer_is_unsupported() -> None:
+    failure = Failure("run", NOT_OFFERED, "mine has no dynamic=True")
+    made = judge(Terms(parse(STORY)), [seen("", failure=failure)])
+    assert (made.verdict, made.reason) == (Verdict.UNSUPPORTED, "mine has no dynamic=True")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +9,14 @@ import pytest
 from harness import catalog, known, plan
 from harness.implementations import find, shipped
 from harness.known import KnownError
-from harness.model import Known, Trial
+from harness.model import Implementation, Known, Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 VERSIONS = {"torch": "2.13.0+cpu", "python": "3.12.1"}
 TODAY = date(2026, 11, 21)
+MINE = Implementation("mine", backend="inductor", device="cpu")
 TRIAL = Trial("family/claim", "size=1,mode=None", "mine")
 ENTRY = """
 [[known]]
@@ -80,9 +82,29 @@ def test_a_folder_without_files_has_no_entries(tmp_path: Path) -> None:
 
 
 def test_the_shipped_entries_can_be_read_and_speak_of_the_catalog() -> None:
-    trials = plan.trials(catalog.read(), [find(name) for name in shipped()])
-    reasons = [reason for _, reason in known.stale(known.read(), trials, TODAY)]
+    judged = [find(name) for name in shipped()]
+    trials = plan.trials(catalog.read(), judged)
+    reasons = [reason for _, reason in known.stale(known.read(), trials, judged, TODAY)]
     assert not any("matches no trial" in reason for reason in reasons)
+
+
+def test_the_shipped_entries_are_explained() -> None:
+    assert [each for each in known.read() if not each.explained] == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "explained"), [("TODO: why", False), ("TODO", False), ("no TODO is left", True)]
+)
+def test_a_reason_that_is_still_to_be_found_is_read_and_seen(
+    tmp_path: Path, reason: str, *, explained: bool
+) -> None:
+    (found,) = known.read(written(tmp_path, ENTRY.replace("guards are too narrow", reason)))
+    assert found.explained is explained
+
+
+def test_a_file_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(KnownError, match=r"nowhere\.toml cannot be read: No such file"):
+        known.read_file(tmp_path / "nowhere.toml")
 
 
 @pytest.mark.parametrize("field", ["scenario", "implementation", "signature", "reason"])
@@ -150,12 +172,12 @@ def test_another_table_than_known_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_pattern_is_a_glob_with_brackets_literal(pattern: str, *, speaks: bool) -> None:
-    assert (known.find([entry(pattern)], TRIAL, VERSIONS) is not None) is speaks
+    assert (known.find([entry(pattern)], TRIAL, MINE, VERSIONS) is not None) is speaks
 
 
 @pytest.mark.parametrize(("pattern", "speaks"), [("mine", True), ("m*", True), ("other", False)])
 def test_an_entry_speaks_of_its_implementations(pattern: str, *, speaks: bool) -> None:
-    found = known.find([entry("*", implementation=pattern)], TRIAL, VERSIONS)
+    found = known.find([entry("*", implementation=pattern)], TRIAL, MINE, VERSIONS)
     assert (found is not None) is speaks
 
 
@@ -164,33 +186,56 @@ def test_an_entry_speaks_of_its_implementations(pattern: str, *, speaks: bool) -
     [("", True), ("torch<2.14", True), ("torch<2.13", False), ("python>=3.12, torch>=2.13", True)],
 )
 def test_an_entry_speaks_of_its_versions(when: str, *, speaks: bool) -> None:
-    assert (known.find([entry("*", when=when)], TRIAL, VERSIONS) is not None) is speaks
+    assert (known.find([entry("*", when=when)], TRIAL, MINE, VERSIONS) is not None) is speaks
+
+
+@pytest.mark.parametrize(
+    ("where", "speaks"),
+    [
+        ({"backend": "inductor"}, True),
+        ({"backend": "*:compile"}, False),
+        ({"device": "cpu"}, True),
+        ({"device": "cuda*"}, False),
+        ({"device": "c*", "backend": "aot*"}, False),
+    ],
+)
+def test_an_entry_speaks_of_its_backends_and_devices(
+    where: dict[str, str], *, speaks: bool
+) -> None:
+    everywhere = entry("*", implementation="*", **where)
+    assert (known.find([everywhere], TRIAL, MINE, VERSIONS) is not None) is speaks
 
 
 def test_the_first_entry_that_speaks_is_found() -> None:
     entries = [entry("other/*"), entry("*", when="torch<2"), entry("*", reason="a"), entry("*")]
-    assert known.find(entries, TRIAL, VERSIONS) is entries[2]
+    assert known.find(entries, TRIAL, MINE, VERSIONS) is entries[2]
 
 
 def test_no_entry_is_found_where_none_speaks() -> None:
-    assert known.find([], TRIAL, VERSIONS) is None
+    assert known.find([], TRIAL, MINE, VERSIONS) is None
 
 
 # stale
 
 
 def test_an_entry_that_matches_no_trial_is_stale() -> None:
-    ((found, reason),) = known.stale([entry("family/gone*")], [TRIAL], TODAY)
+    ((found, reason),) = known.stale([entry("family/gone*")], [TRIAL], [MINE], TODAY)
     assert found.scenario == "family/gone*"
     assert reason == "matches no trial; correct its pattern or delete it"
 
 
 def test_an_entry_about_an_implementation_that_does_not_run_is_not_stale() -> None:
-    assert known.stale([entry("family/gone", implementation="other")], [TRIAL], TODAY) == []
+    assert known.stale([entry("family/gone", implementation="other")], [TRIAL], [MINE], TODAY) == []
+
+
+def test_an_entry_about_a_device_that_does_not_run_is_not_stale() -> None:
+    gone = entry("family/gone", device="cuda")
+    assert known.stale([gone], [TRIAL], [MINE], TODAY) == []
+    assert known.stale([replace(gone, device="cpu")], [TRIAL], [MINE], TODAY) != []
 
 
 def test_an_entry_about_other_versions_is_not_stale() -> None:
-    assert known.stale([entry("family/*", when="torch<2")], [TRIAL], TODAY) == []
+    assert known.stale([entry("family/*", when="torch<2")], [TRIAL], [MINE], TODAY) == []
 
 
 @pytest.mark.parametrize(
@@ -198,7 +243,7 @@ def test_an_entry_about_other_versions_is_not_stale() -> None:
     [("2026-11-20", True), ("2026-11-21", True), ("2026-11-22", False), ("", False)],
 )
 def test_an_entry_expires_on_its_day(expires: str, *, expired: bool) -> None:
-    found = known.stale([entry("family/*", expires=expires)], [TRIAL], TODAY)
+    found = known.stale([entry("family/*", expires=expires)], [TRIAL], [MINE], TODAY)
     assert [reason for _, reason in found] == (
         [f"expired on {expires}; look at it again"] if expired else []
     )

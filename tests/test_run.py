@@ -81,7 +81,7 @@ def test_a_node_id_with_a_cell_and_k_choose_like_anywhere_in_pytest(tmp_path: Pa
     chosen = under_pytest(
         "conformance/", "--collect-only", "-k", "rebound and aot_eager", f"--report={tmp_path}"
     )
-    assert "2/321 tests collected" in chosen.stdout, chosen.stdout
+    assert re.search(r"\b2/\d{3,} tests collected", chosen.stdout), chosen.stdout
 
 
 def test_lf_runs_what_failed_last_time_and_nothing_else(tmp_path: Path) -> None:
@@ -440,7 +440,10 @@ def test_implementations_are_listed_for_people_and_for_programs() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "run", "list", "show", "report", "implementations", "doctor", "environments"],
+    [
+        *("", "run", "list", "show", "report", "accept", "summary", "diff", "known", "exchange"),
+        *("implementations", "doctor", "environments"),
+    ],
 )
 def test_every_command_has_help_with_examples(command: str) -> None:
     ran = run(*touchstone(*([command] if command else []), "--help"))

@@ -11,13 +11,15 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
+from conformance.commands.common import Commands, say, tell
 from conformance.doctor import Check, Doctor, diagnose
+from conformance.exits import OK
 from harness import catalog, provision
 from harness.implementations import ProfileError, find, shipped
 from harness.judge import fails
@@ -26,22 +28,18 @@ from harness.needs import NEEDS
 from harness.plan import rerun
 from reports.claims import Claim, tally
 
-OK = 0
-
-Add = Callable[[str, str, str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
-
 READY, NOT_MADE, NO_PYTHON, NO_TORCH = "ready", "not made yet", "interpreter missing", "no torch"
 
 
-def add(add_command: Add) -> None:
+def add(commands: Commands) -> None:
     """Add the subcommands."""
-    _add_implementations(add_command)
-    _add_doctor(add_command)
-    _add_environments(add_command)
+    _add_implementations(commands)
+    _add_doctor(commands)
+    _add_environments(commands)
 
 
-def _add_implementations(add_command: Add) -> None:
-    parser = add_command(
+def _add_implementations(commands: Commands) -> None:
+    parser = commands.add(
         "implementations",
         "list implementations and the state of their environments",
         "examples:\n  touchstone implementations\n  touchstone implementations my_backend.toml\n"
@@ -57,7 +55,7 @@ def _add_implementations(add_command: Add) -> None:
 def _implementations(asked: argparse.Namespace) -> int:
     rows = [survey(find(name)) for name in asked.name or shipped()]
     if asked.json:
-        print(json.dumps(rows, indent=2))  # noqa: T201 - a command speaks
+        say(json.dumps(rows, indent=2))
         return OK
     shown = [
         (
@@ -65,13 +63,13 @@ def _implementations(asked: argparse.Namespace) -> int:
             r["state"],
             r["torch"] or "?",
             r["environment"],
-            r["backend"],
+            r["backend"] or r["adapter"],
             _few(r["claims"]),
         )
         for r in rows
     ]
     titles = ["name", "state", "torch", "environment", "backend", "claims"]
-    print(tabulate(shown, titles, tablefmt="simple", disable_numparse=True))  # noqa: T201
+    say(tabulate(shown, titles, tablefmt="simple", disable_numparse=True))
     return OK
 
 
@@ -94,6 +92,7 @@ def survey(implementation: Implementation) -> dict[str, Any]:
         "torch": torch,
         "environment": environment,
         "backend": implementation.backend,
+        "adapter": implementation.adapter,
         "device": implementation.device,
         "claims": list(implementation.claims),
         "homepage": implementation.homepage,
@@ -127,8 +126,8 @@ def _whole(prefix: Path) -> bool:
     return settings.is_file() and "include-system-site-packages = true" not in settings.read_text()
 
 
-def _add_doctor(add_command: Add) -> None:
-    parser = add_command(
+def _add_doctor(commands: Commands) -> None:
+    parser = commands.add(
         "doctor",
         "say whether an implementation can run, which claims hold, and whose fault it is if not",
         "examples:\n  touchstone doctor inductor\n  touchstone doctor my_backend.toml\n"
@@ -145,27 +144,27 @@ def _add_doctor(add_command: Add) -> None:
 def _doctor(asked: argparse.Namespace) -> int:
     implementation = find(asked.name)
     started = time.monotonic()
-    _say(f"{implementation.name}: {implementation.homepage or 'no homepage'}\n")
-    doctor = Doctor(implementation, _progress)
+    say(f"{implementation.name}: {implementation.homepage or 'no homepage'}\n")
+    doctor = Doctor(implementation, tell)
     try:
         checks, results = [], []
         for check in doctor.examine():
             checks.append(check)
-            _say(_line(check))
+            say(_line(check))
         if all(check.good for check in checks):
-            _say("\na dozen scenarios:")
+            say("\na dozen scenarios:")
             for result in doctor.smoke():
                 results.append(result)
-                _say(_outcome(result, asked.name))
+                say(_outcome(result, asked.name))
     finally:
         doctor.close()
     if results:
-        _say("\nclaims:")
-        _say(_standings(implementation, results))
+        say("\nclaims:")
+        say(_standings(implementation, results))
     code, sentence = diagnose(checks, results)
-    _say(f"\n{implementation.name}: {sentence} ({time.monotonic() - started:.0f} s)")
+    say(f"\n{implementation.name}: {sentence} ({time.monotonic() - started:.0f} s)")
     if code and implementation.tracker and results:
-        _say(f"its bugs are reported at {implementation.tracker}")
+        say(f"its bugs are reported at {implementation.tracker}")
     return code
 
 
@@ -200,8 +199,8 @@ def _standings(implementation: Implementation, results: Sequence[Result]) -> str
     )
 
 
-def _add_environments(add_command: Add) -> None:
-    parser = add_command(
+def _add_environments(commands: Commands) -> None:
+    parser = commands.add(
         "environments",
         "list the environments that Touchstone made, with their size, and remove them",
         "examples:\n  touchstone environments\n  touchstone environments --remove 1f0c2ab5d3e94b77\n"
@@ -227,11 +226,11 @@ def _environments(asked: argparse.Namespace) -> int:
         going += [each for each in provision.environments() if _days(each) >= asked.prune]
     for each in {each.folder: each for each in going}.values():
         provision.remove(each)
-        _progress(f"removed {each.name}, {provision.size(each.bytes)}")
+        tell(f"removed {each.name}, {provision.size(each.bytes)}")
     found = provision.environments()
     if asked.json:
         rows = [{**dataclasses.asdict(each), "folder": str(each.folder)} for each in found]
-        print(json.dumps(rows, indent=2))  # noqa: T201 - a command speaks
+        say(json.dumps(rows, indent=2))
         return OK
     users = _users()
     shown = [
@@ -247,9 +246,9 @@ def _environments(asked: argparse.Namespace) -> int:
     ]
     if shown:
         titles = ["name", "size", "made in", "last used", "has", "for"]
-        _say(tabulate(shown, titles, tablefmt="simple", disable_numparse=True))
+        say(tabulate(shown, titles, tablefmt="simple", disable_numparse=True))
     total = provision.size(sum(each.bytes for each in found))
-    _say(f"{len(found)} environments, {total}, in {provision.home()}")
+    say(f"{len(found)} environments, {total}, in {provision.home()}")
     return OK
 
 
@@ -282,11 +281,3 @@ def _users() -> dict[Path, list[str]]:
 
 def _days(environment: provision.Environment) -> float:
     return (time.time() - environment.used) / 86400
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - a command speaks
-
-
-def _progress(line: str) -> None:
-    print(f"touchstone: {line}", file=sys.stderr, flush=True)  # noqa: T201 - likewise

@@ -1,0 +1,1 @@
+"""Adapters to front ends that are not torch.compile; docs/adapters.md. Far side."""

@@ -1,0 +1,367 @@
+"""Do hooks run in a captured backward pass as they do in eager: each kind, in order, with its effect?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from harness.scenario import Subject, scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    Gradients = tuple[Tensor, ...]
+
+
+def one_layer(s: Subject) -> nn.Sequential:
+    """A new linear layer of width 4, followed by ReLU."""
+    return s.place(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+
+
+def convolutions(s: Subject, *, bias: bool = False) -> nn.Sequential:
+    """Two convolutions, exact enough for sums whose order is free."""
+    layers = (nn.Conv2d(4, 4, 3, bias=bias) for _ in range(2))
+    return s.place(nn.Sequential(*layers)).to(torch.float64)
+
+
+def image(s: Subject) -> Tensor:
+    """What the convolutions take."""
+    return s.randn(1, 4, 8, 8, dtype=torch.float64)
+
+
+def training(s: Subject, model: nn.Module) -> Any:  # noqa: ANN401 - stands for a program
+    """Compiled forward passes through the model, each followed by a captured backward pass: the gradients, then cleared."""
+    forward = s.compile(model).target
+
+    def step(x: Tensor) -> list[Tensor | None]:
+        forward(x).sum().backward()
+        found = [parameter.grad for parameter in model.parameters()]
+        model.zero_grad()
+        return found
+
+    return s.compile_backward(step)
+
+
+def accumulation(parameter: Tensor) -> torch.autograd.graph.Node:
+    """The node that adds to a parameter's gradient; hooks stay on it as long as it is held."""
+    return torch.autograd.graph.get_gradient_edge(parameter).node
+
+
+def double(gradient: Tensor) -> Tensor:
+    """Twice a gradient."""
+    return gradient * 2
+
+
+def increase(gradients: Gradients) -> Gradients:
+    """What arrives at a node, plus one."""
+    return (gradients[0] + 1,)
+
+
+def bend(inner: Gradients, outer: Gradients) -> Gradients:
+    """The sine of what a node passes on, plus what arrived at it."""
+    return (inner[0].sin() + outer[0],)
+
+
+def scale(leaf: Tensor, factor: float) -> Callable[..., None]:
+    """A hook that multiplies the gradient of a leaf in place."""
+
+    def hook(*_: object) -> None:
+        leaf.grad.mul_(factor)
+
+    return hook
+
+
+def lower(leaf: Tensor, amount: float) -> Callable[..., None]:
+    """A hook that subtracts from the gradient of a leaf in place."""
+
+    def hook(*_: object) -> None:
+        leaf.grad.sub_(amount)
+
+    return hook
+
+
+@scenario(
+    ref="torch.Tensor.register_hook / in a captured backward pass",
+    seed=("test_tensor_grad_hook1",),
+    needs=("compiled_autograd",),
+    axes={"hook": ("function", "lambda")},
+    expect="""
+    call 1: compiles, captures a backward, equals eager
+    call 2: reuses, equals eager
+    call 3: reuses, equals eager
+    """,
+)
+def tensor_hook(s: Subject) -> None:
+    """A hook on a leaf replaces its gradient; on new models the same code costs no further capture."""
+
+    def step(model: nn.Sequential, x: Tensor) -> None:
+        fresh = s.axis("hook") == "lambda"
+        model[0].weight.register_hook((lambda gradient: gradient * 2) if fresh else double)
+        model(x).sum().backward()
+
+    backward = s.compile_backward(step)
+    for _ in range(3):
+        backward(one_layer(s), s.randn(2, 4))
+
+
+@scenario(
+    ref="torch.autograd.graph.Node.register_prehook / in a captured backward pass",
+    seed=("test_tensor_grad_hook2",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles, captures a backward, equals eager
+    call 2: reuses, equals eager
+    call 3: reuses, equals eager
+    """,
+)
+def node_prehook(s: Subject) -> None:
+    """A pre-hook of a node replaces the gradients that arrive there."""
+
+    def step(model: nn.Module, x: Tensor) -> None:
+        loss = model(x).sum()
+        loss.grad_fn.register_prehook(increase)
+        loss.backward()
+
+    backward = s.compile_backward(step)
+    for _ in range(3):
+        backward(one_layer(s), s.randn(1, 4))
+
+
+@scenario(
+    ref="torch.autograd.graph.Node.register_hook / in a captured backward pass",
+    seed=("test_tensor_grad_hook3",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles, captures a backward, equals eager
+    call 2: reuses, equals eager
+    call 3: reuses, equals eager
+    """,
+)
+def node_posthook(s: Subject) -> None:
+    """A post-hook of a node replaces the gradients that it passes on."""
+
+    def step(model: nn.Module, x: Tensor) -> None:
+        loss = model(x).sum()
+        loss.grad_fn.register_hook(bend)
+        loss.backward()
+
+    backward = s.compile_backward(step)
+    for _ in range(3):
+        backward(one_layer(s), s.randn(1, 4))
+
+
+@scenario(
+    ref="torch.Tensor.register_hook / another hook",
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles, captures a backward, equals eager
+    call 2: compiles, equals eager
+    call 3: compiles, captures a backward, equals eager
+    call 4: reuses, equals eager
+    """,
+)
+def another_hook_takes_effect(s: Subject) -> None:
+    """Another hook on the same place, or none, is another backward pass."""
+
+    def step(model: nn.Module, x: Tensor, hook: Callable[[Tensor], Tensor] | None) -> None:
+        if hook:
+            model.weight.register_hook(hook)
+        model(x).sum().backward()
+
+    backward = s.compile_backward(step)
+    for hook in double, lambda gradient: gradient * 3, None, double:
+        backward(s.place(nn.Linear(4, 4)), s.randn(2, 4), hook)
+
+
+@scenario(
+    ref="torch.autograd / interior nodes",
+    seed=("test_reorder_post_hook2",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles, captures a backward, equals eager
+    call 2: reuses, equals eager
+    """,
+)
+def interior_posthooks(s: Subject) -> None:
+    """Post-hooks of nodes inside a graph replace what the nodes pass on, also by what arrived there."""
+
+    def step(x: Tensor) -> None:
+        y = x.sigmoid()
+        z = y.tanh()
+        y.grad_fn.register_hook(lambda inner, _: (inner[0] * 2,))
+        z.grad_fn.register_hook(lambda _, outer: (outer[0] * 2,))
+        z.sum().backward()
+
+    backward = s.compile_backward(step)
+    for _ in range(2):
+        backward(s.randn(1, 4, 32, 32).requires_grad_())
+
+
+@scenario(
+    ref="torch.autograd.graph.Node.register_hook / one of several gradients",
+    seed=("test_reorder_post_hook3",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles, captures a backward, equals eager
+    call 2: reuses, equals eager
+    """,
+)
+def posthook_of_one_gradient(s: Subject) -> None:
+    """A post-hook may replace just one of the gradients that a node passes on."""
+
+    def step(model: nn.Module, x: Tensor) -> None:
+        y = model(x)
+        y.grad_fn.register_hook(lambda inner, _: (inner[0], inner[1] * 2, inner[2]))
+        y.sum().backward()
+
+    backward = s.compile_backward(step)
+    for _ in range(2):
+        backward(s.place(nn.Conv2d(4, 4, 3, bias=False)).to(torch.float64), image(s))
+
+
+@scenario(
+    ref="torch.compiler: compiled autograd / gradients are accumulated",
+    seed=("test_reorder_acc_grad",),
+    needs=("compiled_autograd",),
+    axes={"compiled": (True, False)},
+    expect={
+        "compiled=True": """
+        call 1: compiles 3 graphs, captures 2 backwards, equals eager
+        call 2: reuses, equals eager
+        """,
+        "otherwise": """
+        call 1: compiles 2 graphs, captures 2 backwards, equals eager
+        call 2: reuses, equals eager
+        """,
+    },
+)
+def gradients_are_accumulated(s: Subject) -> None:
+    """Another pass through a retained graph adds to the gradients of the first, in a capture of its own."""
+    model = convolutions(s, bias=True)
+    forward = s.compile(model).target if s.axis("compiled") else model
+
+    def step(x: Tensor) -> list[Tensor]:
+        loss = forward(x).sum()
+        loss.backward(retain_graph=True)
+        once = [p.grad.clone() for p in model.parameters()]
+        loss.backward()
+        return [*once, *(p.grad for p in model.parameters())]
+
+    backward = s.compile_backward(step)
+    for _ in range(2):
+        backward(image(s))
+        model.zero_grad()
+
+
+@scenario(
+    ref="torch.autograd / post-hooks of accumulation",
+    seed=("test_reorder_post_hook1",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles 2 graphs, captures a backward, equals eager
+    call 2: reuses, equals eager
+    """,
+)
+def accumulation_posthook(s: Subject) -> None:
+    """A post-hook where gradients accumulate sees the accumulated gradient and may replace it."""
+    model = s.place(nn.Sequential(*(nn.Linear(16, 16, bias=False) for _ in range(2))))
+    nodes = []
+    for parameter in model.parameters():
+
+        def divide(*_: Gradients, parameter: Tensor = parameter) -> None:
+            parameter.grad = parameter.grad / 4
+
+        nodes.append(accumulation(parameter))
+        nodes[-1].register_hook(divide)
+    step = training(s, model)
+    for _ in range(2):
+        step(s.randn(8, 16))
+
+
+@scenario(
+    ref="torch.autograd / order of hooks on a leaf",
+    seed=("test_reorder_all_bwd_hooks",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles 2 graphs, captures a backward, equals eager
+    call 2: reuses, equals eager
+    """,
+)
+def hooks_of_all_kinds(s: Subject) -> None:
+    """A leaf's hooks run as in eager: its own, before accumulation, after it, and after the accumulating node."""
+    model, nodes = convolutions(s), []
+    for parameter in model.parameters():
+        nodes.append(accumulation(parameter))
+        parameter.register_hook(lambda gradient: gradient - 2)
+        parameter.register_post_accumulate_grad_hook(lower(parameter, -3))
+        nodes[-1].register_prehook(lambda gradients: (gradients[0] / 5,))
+        nodes[-1].register_hook(scale(parameter, 0.5))
+    step = training(s, model)
+    for _ in range(2):
+        step(image(s))
+
+
+@scenario(
+    ref="torch.autograd / order of hooks on a leaf",
+    seed=("test_reorder_multi_post_hooks",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles 2 graphs, captures a backward, equals eager
+    call 2: reuses, equals eager
+    """,
+)
+def accumulation_posthooks_in_order(s: Subject) -> None:
+    """Several post-hooks where gradients accumulate run in the order in which they were registered."""
+    model, nodes = convolutions(s), []
+    for parameter, factor, less in zip(model.parameters(), (0.5, 0.3), (0.3, 0.5), strict=True):
+        nodes.append(accumulation(parameter))
+        nodes[-1].register_hook(scale(parameter, factor))
+        nodes[-1].register_hook(lower(parameter, less))
+    step = training(s, model)
+    for _ in range(2):
+        step(image(s))
+
+
+@scenario(
+    ref="torch.autograd / order of hooks on a leaf",
+    seed=("test_reorder_multi_pre_hooks",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles 2 graphs, captures a backward, equals eager
+    call 2: reuses, equals eager
+    """,
+)
+def accumulation_prehooks_in_order(s: Subject) -> None:
+    """Several pre-hooks where gradients accumulate run in the order in which they were registered."""
+    model, nodes = convolutions(s), []
+    for parameter in model.parameters():
+        nodes.append(accumulation(parameter))
+        nodes[-1].register_prehook(lambda gradients: (gradients[0] / 5,))
+        nodes[-1].register_prehook(lambda gradients: (gradients[0] - 0.3,))
+    step = training(s, model)
+    for _ in range(2):
+        step(image(s))
+
+
+@scenario(
+    ref="torch.Tensor.register_hook / several hooks",
+    seed=("test_reorder_multi_tensor_pre_hooks",),
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles 2 graphs, captures a backward, equals eager
+    call 2: reuses, equals eager
+    """,
+)
+def tensor_hooks_in_order(s: Subject) -> None:
+    """Several hooks on a leaf run in the order in which they were registered."""
+    model = convolutions(s)
+    for parameter in model.parameters():
+        parameter.register_hook(lambda gradient: gradient - 2)
+        parameter.register_hook(lambda gradient: gradient * 0.5)
+    step = training(s, model)
+    for _ in range(2):
+        step(image(s))
