@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.scenario import Subject, scenario
 
@@ -110,3 +110,102 @@ def kept_results_stay(s: Subject) -> None:
     double = s.compile(lambda x: x * 2)
     kept = [double(s.randn(3)) for _ in range(4)]
     s.note("results that were kept", kept)
+
+
+#: What `add_global` adds, and what it returns; each body binds them anew.
+ADDED: Any = None
+RETURNED: Any = None
+
+
+def add_global(a: Tensor) -> Tensor:
+    """Adds one global of this module into its argument, and returns a sum with another."""
+    a.add_(ADDED)
+    return RETURNED + 1  # type: ignore[no-any-return]
+
+
+def bind(added: Tensor, returned: Tensor) -> Tensor:
+    """Give the globals of this module other values."""
+    globals().update(ADDED=added, RETURNED=returned)
+    return added
+
+
+@scenario(
+    ref="torch.compiler: core concepts / guards on identity of globals",
+    needs=("fullgraph",),
+    axes={"first": ("other", "global")},
+    expect={
+        "first=global": """
+        call 1: compiles, mutates argument 0, equals eager
+        call 2: reuses, mutates argument 0, equals eager
+        change: the globals are rebound, and none is passed
+        call 3: compiles, mutates argument 0, equals eager
+        """,
+        "otherwise": """
+        call 1: compiles, mutates argument 0, equals eager
+        call 2: compiles, mutates argument 0, equals eager
+        change: the globals are rebound, and none is passed
+        call 3: reuses, mutates argument 0, equals eager
+        """,
+    },
+)
+def global_is_passed(s: Subject) -> None:
+    """A graph compiled for an argument that is a global of its module does not serve another argument."""
+    program = s.compile(add_global, fullgraph=True)
+    for passed in s.axis("first"), "global":
+        added = bind(s.randn(3), s.randn(3))
+        program(added if passed == "global" else s.randn(3))
+    s.change("the globals are rebound, and none is passed")
+    bind(s.randn(3), s.randn(3))
+    program(s.randn(3))
+
+
+@scenario(
+    ref="torch.compiler: core concepts / arguments that share storage",
+    tiers={"compiles": "may: code that serves both is as good as code for each"},
+    expect="""
+    call 1: compiles, mutates argument 0, equals eager
+    calls 2-4: reuses, mutates argument 0, mutates argument 2, equals eager
+    """,
+)
+def arguments_come_to_share_storage(s: Subject) -> None:
+    """A graph compiled for arguments that share no storage does not serve views of one storage."""
+    program = s.compile(add_into_first)
+    program(s.zeros(4), s.ones(4), s.full((4,), 5))
+    for start, stop in (2, 6), (1, 5), (0, 4):
+        base = s.arange(6)
+        program(base[:4], s.ones(4), base[start:stop])
+
+
+@scenario(
+    ref="torch.compiler: core concepts / arguments that share storage",
+    tiers={"compiles": "may: code that serves both is as good as code for each"},
+    expect="""
+    call 1: compiles, mutates argument 0, mutates argument 2, equals eager
+    call 2: reuses, mutates argument 0, equals eager
+    """,
+)
+def arguments_cease_to_share_storage(s: Subject) -> None:
+    """A graph compiled for views of one storage does not serve arguments that share no storage."""
+    program, base = s.compile(add_into_first), s.arange(6)
+    program(base[:4], s.ones(4), base[2:])
+    program(s.zeros(4), s.ones(4), s.full((4,), 5))
+
+
+@scenario(
+    ref="torch.compiler: compile caches",
+    expect="""
+    call 1: compiles, mutates argument 0, mutates argument 2, equals eager
+    change: a fresh process goes on
+    call 2: compiles, mutates argument 0, equals eager
+    """,
+)
+def cached_graph_is_for_its_aliases(s: Subject) -> None:
+    """What an earlier process has left in the caches for views of one storage does not serve other arguments."""
+    base = s.arange(6)
+    s.compile(add_into_first)(base[:4], s.ones(4), base[2:])
+    s.elsewhere(add_distinct, shares_caches=True)
+
+
+def add_distinct(s: Subject) -> None:
+    """Call the program of this family with three tensors."""
+    s.compile(add_into_first)(s.zeros(4), s.ones(4), s.full((4,), 5))

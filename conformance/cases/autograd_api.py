@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+#: Sets what captures backward passes and whether sizes vary; what both were.
+exchange_compiler: Any = torch._C._dynamo.compiled_autograd.set_autograd_compiler  # noqa: SLF001 - has no public name
+
 
 def sigmoid_layer(s: Subject) -> nn.Sequential:
     """A new linear layer of width 4, followed by a sigmoid."""
@@ -36,7 +39,7 @@ def train(model: nn.Module, inputs: Sequence[Tensor]) -> list[list[Tensor | None
     return found
 
 
-def flagged(s: Subject, program: Callable[..., Any], **options: Any) -> Any:  # noqa: ANN401 - as `Subject.compile`
+def flagged(s: Subject, program: Callable[..., Any], **options: Any) -> Any:
     """The program, compiled while the flag for captured backward passes is set."""
     s.config(compiled_autograd=True)
     compiled = s.compile(program, **options)
@@ -201,12 +204,12 @@ class Aside(torch.autograd.Function):
     """The identity, whose backward pass makes another one by the way."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401, ARG004 - torch's interface
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004 - torch's interface
         """The argument."""
         return x
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override] # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004 - torch's interface
         """The gradient, after a backward pass that has nothing to do with it."""
         x = torch.ones(20, 20, device=gradient.device, requires_grad=True)
         (x @ x).sum().backward()
@@ -224,7 +227,7 @@ class Aside(torch.autograd.Function):
 def inner_backward_is_not_captured(s: Subject) -> None:
     """A backward pass that is made by another one is ordinary, so that there is one capture."""
     x = s.randn(10, 10).requires_grad_()
-    loss = Aside.apply(x).sum()
+    loss = Aside.apply(x).sum()  # type: ignore[no-untyped-call]
     flagged(s, lambda _: loss.backward(create_graph=True))(x)
 
 
@@ -294,16 +297,15 @@ def reset_restores_a_fresh_state(s: Subject) -> None:
     """Once captures are forgotten, there is no compiler, no varying size and no count left behind."""
     s.act("leave traces", leave_traces)
     s.act("forget what was captured", compiled_autograd.reset)
-    exchange = torch._C._dynamo.compiled_autograd.set_autograd_compiler  # noqa: SLF001 - has no public name
     s.tell("enabled", compiled_autograd.compiled_autograd_enabled)
-    s.tell("compiler and whether sizes vary", exchange(None, False))  # noqa: FBT003 - takes no keywords
+    s.tell("compiler and whether sizes vary", exchange_compiler(None, False))  # noqa: FBT003 - takes no keywords
     s.tell("next capture", next(compiled_autograd.COMPILE_COUNTER))
 
 
 def leave_traces() -> None:
     """Set what a capture sets, and what it counts."""
     compiled_autograd.compiled_autograd_enabled = True
-    torch._C._dynamo.compiled_autograd.set_autograd_compiler(lambda: None, True)  # noqa: SLF001, FBT003
+    exchange_compiler(compiled_autograd.AutogradCompilerInstance, True)  # noqa: FBT003 - takes no keywords
     compiled_autograd.COMPILE_COUNTER = None  # type: ignore[assignment]
 
 
@@ -311,12 +313,12 @@ class Squared(torch.autograd.Function):
     """The identity, whose backward pass squares the gradient with an operator."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401, ARG004 - torch's interface
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004 - torch's interface
         """The argument."""
         return x
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override] # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> Any:  # noqa: ARG004 - torch's interface
         """The square of the gradient."""
         return torch.ops.touchstone.square(gradient)
 
@@ -342,7 +344,33 @@ def operators_may_be_compiled(s: Subject) -> None:
     untouched = torch.compiler.disable(lambda x: forward(x).sum().backward())
     s.config(compiled_autograd=s.axis("captured"))
     program = s.compile(lambda x: untouched(x))  # noqa: PLW0108 - what disables is peeled off otherwise
-    with torch.library._scoped_library("touchstone", "FRAGMENT") as library:
+    with torch.library._scoped_library("touchstone", "FRAGMENT") as library:  # noqa: SLF001 - has no public name
         library.define("square(Tensor x) -> Tensor")
         library.impl("square", square, "CompositeExplicitAutograd")
         program(s.arange(2).requires_grad_())
+
+
+@scenario(
+    ref="torch._dynamo.config.compiled_autograd_kwargs_override / fullgraph",
+    needs=("compiled_autograd", "dynamo_config", "fullgraph"),
+    axes={"whole": (False, True)},
+    expect="""
+    call 1: compiles, equals eager
+    """,
+)
+def captured_graphs_may_have_to_be_whole(s: Subject) -> None:
+    """A captured graph may break where the program may; it must be whole if the flags demand that of it alone."""
+
+    def hooked(x: Tensor) -> None:
+        x.register_hook(break_graph)
+        x.sin().sum().backward()
+
+    override = {"fullgraph": True} if s.axis("whole") else {}
+    s.config(compiled_autograd_kwargs_override=override)
+    s.attempt(flagged(s, hooked), s.randn(3).requires_grad_())
+
+
+def break_graph(gradient: Tensor) -> Tensor:
+    """Twice a gradient, with a break of the captured graph before."""
+    torch._dynamo.graph_break()  # noqa: SLF001 - has no public name
+    return gradient * 2

@@ -33,8 +33,8 @@ def image(s: Subject) -> Tensor:
     return s.randn(1, 4, 8, 8, dtype=torch.float64)
 
 
-def training(s: Subject, model: nn.Module) -> Any:  # noqa: ANN401 - stands for a program
-    """Compiled forward passes through the model, each followed by a captured backward pass: the gradients, then cleared."""
+def training(s: Subject, model: nn.Module) -> Any:
+    """Compiled forward passes, each followed by a captured backward pass: the gradients, then cleared."""
     forward = s.compile(model).target
 
     def step(x: Tensor) -> list[Tensor | None]:
@@ -66,7 +66,7 @@ def bend(inner: Gradients, outer: Gradients) -> Gradients:
     return (inner[0].sin() + outer[0],)
 
 
-def scale(leaf: Tensor, factor: float) -> Callable[..., None]:
+def scale(leaf: Any, factor: float) -> Callable[..., None]:
     """A hook that multiplies the gradient of a leaf in place."""
 
     def hook(*_: object) -> None:
@@ -75,7 +75,7 @@ def scale(leaf: Tensor, factor: float) -> Callable[..., None]:
     return hook
 
 
-def lower(leaf: Tensor, amount: float) -> Callable[..., None]:
+def lower(leaf: Any, amount: float) -> Callable[..., None]:
     """A hook that subtracts from the gradient of a leaf in place."""
 
     def hook(*_: object) -> None:
@@ -100,7 +100,8 @@ def tensor_hook(s: Subject) -> None:
 
     def step(model: nn.Sequential, x: Tensor) -> None:
         fresh = s.axis("hook") == "lambda"
-        model[0].weight.register_hook((lambda gradient: gradient * 2) if fresh else double)
+        weight = next(model.parameters())
+        weight.register_hook((lambda gradient: gradient * 2) if fresh else double)
         model(x).sum().backward()
 
     backward = s.compile_backward(step)
@@ -167,7 +168,7 @@ def node_posthook(s: Subject) -> None:
 def another_hook_takes_effect(s: Subject) -> None:
     """Another hook on the same place, or none, is another backward pass."""
 
-    def step(model: nn.Module, x: Tensor, hook: Callable[[Tensor], Tensor] | None) -> None:
+    def step(model: nn.Linear, x: Tensor, hook: Callable[[Tensor], Tensor] | None) -> None:
         if hook:
             model.weight.register_hook(hook)
         model(x).sum().backward()
@@ -189,7 +190,7 @@ def another_hook_takes_effect(s: Subject) -> None:
 def interior_posthooks(s: Subject) -> None:
     """Post-hooks of nodes inside a graph replace what the nodes pass on, also by what arrived there."""
 
-    def step(x: Tensor) -> None:
+    def step(x: Any) -> None:
         y = x.sigmoid()
         z = y.tanh()
         y.grad_fn.register_hook(lambda inner, _: (inner[0] * 2,))
@@ -244,10 +245,10 @@ def gradients_are_accumulated(s: Subject) -> None:
     model = convolutions(s, bias=True)
     forward = s.compile(model).target if s.axis("compiled") else model
 
-    def step(x: Tensor) -> list[Tensor]:
+    def step(x: Tensor) -> list[Tensor | None]:
         loss = forward(x).sum()
         loss.backward(retain_graph=True)
-        once = [p.grad.clone() for p in model.parameters()]
+        once = [p.grad.clone() for p in model.parameters() if p.grad is not None]
         loss.backward()
         return [*once, *(p.grad for p in model.parameters())]
 
@@ -272,7 +273,7 @@ def accumulation_posthook(s: Subject) -> None:
     nodes = []
     for parameter in model.parameters():
 
-        def divide(*_: Gradients, parameter: Tensor = parameter) -> None:
+        def divide(*_: Gradients, parameter: Any = parameter) -> None:
             parameter.grad = parameter.grad / 4
 
         nodes.append(accumulation(parameter))
@@ -365,3 +366,54 @@ def tensor_hooks_in_order(s: Subject) -> None:
     step = training(s, model)
     for _ in range(2):
         step(image(s))
+
+
+def break_graph(gradient: Tensor) -> Tensor:
+    """Twice a gradient, with a break of the captured graph before."""
+    torch._dynamo.graph_break()  # noqa: SLF001 - has no public name
+    return gradient * 2
+
+
+@scenario(
+    ref="torch.compiler: compiled autograd / breaks of the captured graph",
+    needs=("compiled_autograd", "fullgraph"),
+    axes={"fullgraph": (True, False)},
+    expect="""
+    call 1: compiles, equals eager
+    """,
+)
+def hooks_may_break_the_graph(s: Subject) -> None:
+    """A hook that breaks the captured graph has it compiled in pieces, unless it must be whole: then it is refused."""
+
+    def step(x: Tensor) -> None:
+        x.register_hook(break_graph)
+        x.sin().sum().backward()
+
+    backward = s.compile_backward(step, fullgraph=s.axis("fullgraph"))
+    for _ in range(2):
+        s.attempt(backward, s.randn(3).requires_grad_())
+
+
+def refuse(_: Tensor) -> None:
+    """A hook that raises."""
+    raise ValueError("the hook does not like this gradient")
+
+
+@scenario(
+    ref="torch.Tensor.register_hook / exceptions",
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles, equals eager
+    """,
+)
+def exceptions_of_hooks_arrive(s: Subject) -> None:
+    """What a hook raises comes out of the backward pass, and the next backward pass is unharmed."""
+
+    def step(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> None:
+        y = x.sin()
+        y.register_hook(hook)
+        y.sum().backward()
+
+    backward = s.compile_backward(step, fullgraph=False)
+    s.attempt(backward, s.randn(3).requires_grad_(), refuse)
+    backward(s.randn(3).requires_grad_(), double)

@@ -30,8 +30,8 @@ def training(
     s: Subject,
     model: nn.Module,
     lose: Callable[[Tensor, int], Tensor] = lambda y, _: y.sum(),
-    **options: Any,  # noqa: ANN401 - as `Subject.compile_backward`
-) -> Any:  # noqa: ANN401 - stands for a program
+    **options: Any,
+) -> Any:
     """Compiled forward passes for any size, each followed by a captured backward pass: the gradients, then cleared."""
     forward = s.compile(model, dynamic=True).target
 
@@ -214,7 +214,9 @@ def sizes_learnt_in_the_forward_pass(s: Subject) -> None:
 def marked_sizes_are_no_conflict(s: Subject) -> None:
     """A size that is marked as dynamic for the forward pass raises no complaint in the backward pass."""
     forward = s.compile(lambda x: x.sin().sin()).target
-    backward = s.compile_backward(lambda x: forward(x).sum().backward(), fullgraph=False)
+    backward = s.compile_backward(
+        lambda x: forward(x).sum().backward(), fullgraph=False, dynamic=None
+    )
     for rows in 2, 4, 6:
         x = s.randn(rows, 3).requires_grad_()
         torch._dynamo.mark_dynamic(x, 0)  # noqa: SLF001 - has no public name

@@ -120,14 +120,19 @@ class Unreachable(torch.autograd.Function):
     """The identity, whose backward pass must not be run."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401, ARG004 - torch's interface
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004 - torch's interface
         """The argument."""
         return x
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override] # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004 - torch's interface
         """Nobody asks for this."""
         raise RuntimeError("this backward pass must not be run")
+
+
+def unreachable(x: Tensor) -> Any:
+    """The argument, with a backward pass that must not be run."""
+    return Unreachable.apply(x)  # type: ignore[no-untyped-call]
 
 
 def mix(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
@@ -166,7 +171,7 @@ def gradients_are_returned(s: Subject) -> None:
 def gradients_of_some_leaves(s: Subject) -> None:
     """`torch.autograd.grad` runs nothing that does not lead to the leaves that it is asked for."""
     gradients = s.compile_backward(
-        lambda x, y, z: torch.autograd.grad(mix(x, Unreachable.apply(y), z), [z])
+        lambda x, y, z: torch.autograd.grad(mix(x, unreachable(y), z), [z])
     )
     y, z = s.randn(1, 4).requires_grad_(), s.randn(1, 4).requires_grad_()
     for _ in range(3):
@@ -206,7 +211,7 @@ def backward_fills_some_leaves(s: Subject) -> None:
     """`Tensor.backward` with `inputs` leaves gradients in these alone, and runs nothing that leads elsewhere."""
 
     def step(x: Tensor, y: Tensor, z: Tensor, other: Tensor) -> None:
-        torch.sigmoid(x * y * z * Unreachable.apply(other)).sum().backward(inputs=[y, z])
+        torch.sigmoid(x * y * z * unreachable(other)).sum().backward(inputs=[y, z])
 
     backward = s.compile_backward(step)
     y, z, other = (s.randn(1, 4).requires_grad_() for _ in range(3))
@@ -240,11 +245,11 @@ def sine(x: Tensor) -> Tensor:
     return x.sin()
 
 
-def _keep(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ANN401, ARG001
+def _keep(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG001 - torch's interface
     ctx.save_for_backward(*inputs)
 
 
-def _differentiate(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401 - torch's interface
+def _differentiate(ctx: Any, gradient: Tensor) -> Any:
     (x,) = ctx.saved_tensors
     return gradient * x.cos()
 
