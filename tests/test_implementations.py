@@ -198,6 +198,11 @@ def test_a_profile_without_backend_is_refused(tmp_path: Path, text: str) -> None
     )
 
 
+@pytest.mark.parametrize("key", ["backend", "adapter"])
+def test_an_empty_name_of_what_compiles_is_refused(tmp_path: Path, key: str) -> None:
+    assert f"`{key}` is empty; give what it names" in refused(tmp_path, f'{key} = ""')
+
+
 def test_a_key_that_is_nearly_one_is_told_which(tmp_path: Path) -> None:
     said = refused(tmp_path, 'backend = "x"\ntimefactor = 2')
     assert said.endswith("`timefactor` is no key of a profile; did you mean 'time_factor'?")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -237,6 +238,14 @@ def test_imports_are_absolute(name: str) -> None:
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {name: ours(name) & set(sources()) - {name} for name in sources()}
     assert list(TopologicalSorter(graph).static_order())
+
+
+def test_every_package_is_installed() -> None:
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "packages"
+    ]
+    ours = [each for each, file in sources().items() if file.name == "__init__.py"]
+    assert sorted(packages) == sorted(ours)
 
 
 @pytest.mark.parametrize("name", list(sources()))
