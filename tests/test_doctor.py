@@ -98,7 +98,7 @@ def test_an_implementation_that_is_wrong_is_told_from_an_environment_that_is_bro
 def test_what_passes_without_being_claimed_is_said(tmp_path: Path) -> None:
     code, said = doctor(profile(tmp_path, 'backend = "faults:honest"\nclaims = []'))
     assert code == 0, said
-    assert "  dynamic_shapes     not claimed, but passes (2/2)" in said
+    assert "  dynamic_shapes     not claimed, but passes (3/3)" in said
 
 
 @pytest.mark.parametrize(
@@ -143,4 +143,4 @@ def test_the_states_of_environments_are_seen_without_starting_them(
     assert survey(gone)["state"] == NO_PYTHON
     assert survey(find("eager-2.15"))["state"] == NOT_MADE
     assert survey(find("eager"))["torch"].startswith("2.13.0")
-    assert survey(find("eager"))["claims"] == list(NEEDS)
+    assert survey(find("inductor"))["claims"] == list(NEEDS)
