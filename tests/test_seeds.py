@@ -41,6 +41,7 @@ def test_the_list_is_whole() -> None:
         "comptime": 12,
         "compiled autograd": 56,
         "ahead of time": 22,
+        "ahead of time since": 7,
     }
 
 

@@ -378,9 +378,16 @@ def break_graph(gradient: Tensor) -> Tensor:
     ref="torch.compiler: compiled autograd / breaks of the captured graph",
     needs=("compiled_autograd", "fullgraph"),
     axes={"fullgraph": (True, False)},
-    expect="""
-    call 1: compiles, equals eager
-    """,
+    expect={
+        "fullgraph=True": """
+        call 1: captures a backward, raises torch._dynamo.exc.Unsupported while tracing
+        call 2: raises torch._dynamo.exc.Unsupported while tracing
+        """,
+        "otherwise": """
+        call 1: compiles 3 graphs, captures a backward, equals eager
+        call 2: reuses, equals eager
+        """,
+    },
 )
 def hooks_may_break_the_graph(s: Subject) -> None:
     """A hook that breaks the captured graph has it compiled in pieces, unless it must be whole: then it is refused."""
@@ -403,7 +410,8 @@ def refuse(_: Tensor) -> None:
     ref="torch.Tensor.register_hook / exceptions",
     needs=("compiled_autograd",),
     expect="""
-    call 1: compiles, equals eager
+    call 1: compiles, captures a backward, raises ValueError, equals eager
+    call 2: compiles 2 graphs, equals eager
     """,
 )
 def exceptions_of_hooks_arrive(s: Subject) -> None:
