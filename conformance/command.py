@@ -1,57 +1,22 @@
 """The command `touchstone`, for people outside pytest.
 
-Knows its subcommands and turns them into pytest runs, catalog queries and reports. With the pytest glue, the
-only module that brings all packages together.
+Knows which subcommands there are (`commands/` has one module for each group of them), and what becomes of errors.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
-import pytest
-from tabulate import tabulate
-
-from conformance import records
-from conformance.exits import BROKEN, OK, USAGE
-from conformance.session import MODES
-from harness import __version__, accept, catalog, plan
-from harness.catalog import CatalogError, Entry
-from harness.implementations import DEFAULTS, shipped
-from harness.judge import Terms, promises
-from harness.lint import lint
-from harness.needs import NEEDS
-from harness.record import RecordError, combine, read
-from harness.story import Tier, parse
-from reports import html, text
-
-HERE = Path(__file__).resolve().parent
-
-_EXIT_CODES = """exit codes:
-  0  every promise kept        1  a promise broken          2  interrupted
-  3  Touchstone itself failed  4  the request makes no sense  5  nothing to judge
-"""
-
-_RUN_EXAMPLES = """examples:
-  touchstone run                                     every scenario on eager, aot_eager and inductor
-  touchstone run --implementation eager              on one implementation
-  touchstone run 'aliasing/*' -n 0                   one family, in one process
-  touchstone run 'recompiles/sizes_become_dynamic[dynamic=None,automatic=True,static=True]'
-  touchstone run --implementation my_backend.toml    on a backend of your own, by its profile
-  touchstone run --implementation pkg.module:compile on a backend of your own, by its function
-  touchstone run -- -x --durations=10                with further arguments for pytest
-
-"""
-
-
-class UsageError(Exception):
-    """The request makes no sense; the message says what to ask for instead."""
+from conformance.commands import adopt, exchange, implementations, records, run, scenarios
+from conformance.commands.common import EXIT_CODES, Commands, UsageError, tell
+from conformance.exits import OK, USAGE
+from harness import __version__
+from harness.catalog import CatalogError
+from harness.implementations import ProfileError
+from harness.record import RecordError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,14 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = asked.command
     try:
         return command(asked)
-    except (UsageError, RecordError, CatalogError) as error:
-        print(f"touchstone: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
+    except (UsageError, ProfileError, RecordError, CatalogError) as error:
+        tell(str(error))
         return USAGE
     except BrokenPipeError:
         sys.stderr.close()
         return OK
     except OSError as error:
-        print(f"touchstone: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        tell(f"{error.filename or 'a file'}: {error.strerror}")
         return USAGE
 
 
@@ -84,272 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="touchstone",
         description="Judge implementations of torch.compile by the promises its users rely on.",
-        epilog=_EXIT_CODES,
+        epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"touchstone {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_run(commands)
-    _add_list(commands)
-    _add_show(commands)
-    _add_report(commands)
-    _add_accept(commands)
-    records.add_commands(partial(_add, commands))
+    commands = Commands(parser)
+    for group in run, scenarios, records, adopt, implementations, exchange:
+        group.add(commands)
     return parser
-
-
-def _add(
-    commands: argparse._SubParsersAction[_Parser],
-    name: str,
-    summary: str,
-    examples: str,
-    command: Callable[[argparse.Namespace], int],
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
-    return parser
-
-
-def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _add(
-        commands,
-        "run",
-        "run scenarios, judge implementations, and write record.jsonl and index.html",
-        _RUN_EXAMPLES + _EXIT_CODES,
-        _run,
-    )
-    parser.add_argument("select", nargs="*", metavar="GLOB", help="ids to run (default: all)")
-    parser.add_argument(
-        "--implementation",
-        action="append",
-        metavar="NAME",
-        help=f"repeat for several; shipped are {', '.join(shipped())} (default: {', '.join(DEFAULTS)})",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        default="touchstone-report",
-        metavar="DIR",
-        help="default: touchstone-report",
-    )
-    parser.add_argument(
-        "-n",
-        "--workers",
-        default="auto",
-        metavar="N",
-        help="processes, or 0 for none (default: auto)",
-    )
-    parser.add_argument("--isolation", choices=MODES, default="fork", help="default: fork")
-    parser.add_argument(
-        "--time-limit", default="60", metavar="SECONDS", help="for one trial (default: 60)"
-    )
-    parser.add_argument(
-        "--known",
-        action="append",
-        metavar="FILE",
-        help="known deviations of your own, as `touchstone known` writes them; repeat for several",
-    )
-    parser.add_argument("--shuffle", metavar="SEED", help="run in a random order")
-    parser.add_argument(
-        "--strict", action="store_true", help="also fail on MAY promises and on improvements"
-    )
-
-
-def _run(asked: argparse.Namespace) -> int:
-    select = [each for each in asked.select if not each.startswith("-")]
-    passed_on = [each for each in asked.select if each.startswith("-")]
-    _check_selects(select, _well_formed())
-    arguments = [
-        str(HERE / "cases"),
-        *("-c", str(HERE / "touchstone.ini"), f"--rootdir={HERE.parent}"),
-        *("-p", "no:cacheprovider", f"--report={asked.output}", f"--isolation={asked.isolation}"),
-        *("-n", asked.workers, "--dist=worksteal", f"--time-limit={asked.time_limit}"),
-        *(f"--implementation={name}" for name in asked.implementation or ()),
-        *(f"--select={pattern}" for pattern in select),
-        *(f"--known={file}" for file in asked.known or ()),
-        *([f"--shuffle={asked.shuffle}"] if asked.shuffle else []),
-        *(["--strict-verdicts"] if asked.strict else []),
-        *passed_on,
-    ]
-    return int(pytest.main(arguments))
-
-
-def _check_selects(patterns: Sequence[str], entries: Sequence[Entry]) -> None:
-    for pattern in patterns:
-        if not any(plan.selects(pattern, e, v) for e in entries for v in catalog.variants(e)):
-            hint = plan.near(pattern, entries)
-            raise UsageError(f"no scenario matches {pattern!r}{hint}; `touchstone list` shows all")
-
-
-def _well_formed() -> list[Entry]:
-    entries = catalog.read()
-    problems = lint([accept.draft(entry) for entry in entries])
-    if problems:
-        raise CatalogError(problems)
-    return entries
-
-
-def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _add(
-        commands,
-        "list",
-        "list scenarios, by id, family, tier or need",
-        "examples:\n  touchstone list\n  touchstone list 'aliasing/*' --json\n"
-        "  touchstone list --tier may --need fullgraph\n",
-        _list,
-    )
-    parser.add_argument("select", nargs="*", metavar="GLOB", help="ids (default: all)")
-    parser.add_argument("--family", action="append", metavar="NAME", help="repeat for several")
-    parser.add_argument("--tier", choices=[str(tier) for tier in Tier if tier is not Tier.DIVERGE])
-    parser.add_argument("--need", choices=list(NEEDS))
-    parser.add_argument("--json", action="store_true", help="for programs")
-
-
-def _list(asked: argparse.Namespace) -> int:
-    entries = _well_formed()
-    families = sorted({entry.family for entry in entries})
-    for family in asked.family or ():
-        if family not in families:
-            raise UsageError(f"there is no family {family!r}; there are {', '.join(families)}")
-    chosen = [
-        entry
-        for entry in entries
-        if (not asked.family or entry.family in asked.family)
-        and (not asked.need or asked.need in entry.needs)
-        and (not asked.tier or asked.tier in tiers(entry))
-        and _selected(asked.select, entry)
-    ]
-    if not chosen:
-        raise UsageError("no scenario is like that; `touchstone list` shows all")
-    if asked.json:
-        print(json.dumps([listing(entry) for entry in chosen], indent=2))  # noqa: T201
-        return OK
-    rows = [
-        (entry.id, len(catalog.variants(entry)), " ".join(tiers(entry)), entry.claim)
-        for entry in chosen
-    ]
-    print(  # noqa: T201 - a command speaks
-        tabulate(
-            rows,
-            ["id", "variants", "tiers", "claim"],
-            tablefmt="simple",
-            maxcolwidths=[None, None, None, 70],
-        )
-    )
-    return OK
-
-
-def _selected(patterns: Sequence[str], entry: Entry) -> bool:
-    return not patterns or any(
-        plan.selects(pattern, entry, variant)
-        for pattern in patterns
-        for variant in catalog.variants(entry)
-    )
-
-
-def tiers(entry: Entry) -> list[str]:
-    """The tiers that a scenario has promises of."""
-    own = {facet: Tier(word.partition(":")[0]) for facet, word in entry.tiers.items()}
-    stories = [parse(story) for _, story in entry.stories]
-    found = {tier for story in stories for tier in promises(Terms(story, own))}
-    return [str(tier) for tier in Tier if tier in found]
-
-
-def listing(entry: Entry) -> dict[str, object]:
-    """What `list --json` says of a scenario."""
-    value = dataclasses.asdict(dataclasses.replace(entry, body=None))  # type: ignore[arg-type]
-    del value["body"], value["source"], value["spans"]
-    return {
-        **value,
-        "id": entry.id,
-        "file": str(entry.file),
-        "tiers_promised": tiers(entry),
-        "variants": [variant.id for variant in catalog.variants(entry)],
-        "stories": [{"condition": condition, "story": story} for condition, story in entry.stories],
-    }
-
-
-def _add_show(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _add(
-        commands,
-        "show",
-        "show one scenario: its claim, source and stories",
-        "examples:\n  touchstone show recompiles/sizes_become_dynamic\n",
-        _show,
-    )
-    parser.add_argument("id", metavar="ID")
-
-
-def _show(asked: argparse.Namespace) -> int:
-    entries = catalog.read()
-    name = asked.id.partition("[")[0]
-    entry = next((e for e in entries if name in (e.id, *e.formerly)), None)
-    if entry is None:
-        raise UsageError(
-            f"there is no scenario {asked.id!r}{plan.near(asked.id, entries)}; `touchstone list` shows all"
-        )
-    print(text.scenario(entry, tiers(entry)))  # noqa: T201 - a command speaks
-    return OK
-
-
-def _add_report(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _add(
-        commands,
-        "report",
-        "make the page and the table of records again",
-        "examples:\n  touchstone report touchstone-report/record.jsonl -o page\n"
-        "  touchstone report eager.jsonl mine.jsonl -o page\n",
-        _report,
-    )
-    parser.add_argument("record", nargs="+", type=Path, metavar="RECORD")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-
-
-def _report(asked: argparse.Namespace) -> int:
-    record = combine([read(path) for path in asked.record])
-    page = html.write(record, asked.output)
-    print(text.summary(record))  # noqa: T201 - a command speaks
-    print(f"report: {page}")  # noqa: T201 - likewise
-    return OK
-
-
-def _add_accept(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _add(
-        commands,
-        "accept",
-        "rewrite the stories of scenarios to what records of runs tell; `git diff` is the review",
-        "examples:\n  touchstone accept touchstone-report/record.jsonl --dry-run\n"
-        "  touchstone accept touchstone-report/record.jsonl --select 'aliasing/*'\n"
-        "  touchstone accept torch_2_13.jsonl torch_2_15.jsonl   conditions where versions differ\n\n"
-        "exit codes:\n  0  all that was told is accepted    1  something is refused\n"
-        "  4  the request makes no sense, such as a record of other scenarios\n",
-        _accept,
-    )
-    parser.add_argument("record", nargs="+", type=Path, metavar="RECORD")
-    parser.add_argument(
-        "--select", action="append", metavar="GLOB", help="only these ids, such as 'aliasing/*'"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print what would change, as a diff; write nothing"
-    )
-
-
-def _accept(asked: argparse.Namespace) -> int:
-    entries = catalog.read()
-    select = asked.select or ()
-    _check_selects(select, entries)
-    found = accept.accept(combine([read(path) for path in asked.record]), entries, select)
-    if asked.dry_run:
-        print(accept.diff(found), end="")  # noqa: T201 - a command speaks
-    else:
-        accept.write(found)
-        print(accept.summary(found))  # noqa: T201 - likewise
-    for refusal in found.refusals:
-        print(refusal, file=sys.stderr)  # noqa: T201 - likewise
-    return BROKEN if found.refusals else OK

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import random
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,7 @@ from conformance.recorder import PROPERTY, Recorder
 from conformance.session import MODES, Session, Settings, open_folder
 from harness import accept, catalog, known, plan
 from harness.catalog import Entry, Variant
-from harness.environment import IsolationError
-from harness.implementations import DEFAULTS, ProfileError, find
+from harness.implementations import DEFAULTS, ProfileError, chosen
 from harness.judge import fails
 from harness.known import KnownError
 from harness.lint import lint
@@ -41,6 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="what to judge: a shipped profile, the path of a profile, or a backend as module:attribute; "
         f"repeat for several (default: {', '.join(DEFAULTS)})",
+    )
+    group.addoption(
+        "--matrix",
+        default="",
+        metavar="NAME",
+        help="judge the implementations that conformance/matrix.toml lists under this name",
     )
     group.addoption(
         "--isolation",
@@ -90,7 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the session; in the process that was started by hand, also let the zygotes come up."""
     given = getattr(config, "workerinput", {}).get(PROPERTY)
     try:
-        asked = [find(each) for each in config.getoption("--implementation") or DEFAULTS]
+        asked = chosen(config.getoption("--implementation") or (), config.getoption("--matrix"))
         own = [Path(file) for file in config.getoption("--known") or ()]
         entries = [each for file in own for each in known.read_file(file)]
         entries += known.read()
@@ -112,11 +118,8 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(config.getoption("--report")).absolute()
     recorder = Recorder(session, folder, accepting=config.getoption("--accept"))
     config.pluginmanager.register(recorder, "touchstone-recorder")
-    try:
-        session.start()
-    except IsolationError as error:
-        session.close()
-        raise pytest.UsageError(str(error)) from None
+    session.furnish(lambda line: print(f"touchstone: {line}", file=sys.stderr, flush=True))  # noqa: T201
+    session.start()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

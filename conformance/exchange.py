@@ -6,10 +6,10 @@ Knows how a scenario is begun in one environment and ended in another. What that
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from conformance.session import Session
-from harness import catalog
+from harness import catalog, plan
 from harness.catalog import Entry, Variant
 from harness.exchange import Outcome, Pair, exchanges, judge_pair, split
 from harness.model import Exit, Implementation
@@ -18,19 +18,39 @@ from harness.story import lines
 Tell = Callable[[Pair], None]
 
 
-def exchange(session: Session, entries: Sequence[Entry], tell: Tell) -> list[Pair]:
-    """Every pair of the session's environments with every scenario that saves and loads; `tell` hears of each."""
+def cases(entries: Iterable[Entry], select: Sequence[str] = ()) -> list[tuple[Entry, Variant]]:
+    """Every variant of every scenario that saves and loads, if `select` names it or is empty."""
+    return [
+        (entry, variant)
+        for entry in filter(exchanges, entries)
+        for variant in catalog.variants(entry)
+        if not select or any(plan.selects(pattern, entry, variant) for pattern in select)
+    ]
+
+
+def exchange(
+    session: Session,
+    chosen: Iterable[tuple[Entry, Variant]],
+    judged: Sequence[Implementation],
+    tell: Tell,
+) -> list[Pair]:
+    """Every pair of implementations of the session with every chosen variant; `tell` hears of each."""
     pairs: list[Pair] = []
-    for entry in filter(exchanges, entries):
-        for variant in catalog.variants(entry):
-            for producer in session.implementations.values():
-                for pair in _from(session, entry, variant, producer):
-                    tell(pair)
-                    pairs.append(pair)
+    for entry, variant in chosen:
+        for producer in judged:
+            for pair in _from(session, entry, variant, producer, judged):
+                tell(pair)
+                pairs.append(pair)
     return pairs
 
 
-def _from(session: Session, entry: Entry, variant: Variant, producer: Implementation) -> list[Pair]:
+def _from(
+    session: Session,
+    entry: Entry,
+    variant: Variant,
+    producer: Implementation,
+    consumers: Sequence[Implementation],
+) -> list[Pair]:
     folder = session.settings.folder / "exchange"
     folder.mkdir()
     order = folder / "order"
@@ -39,7 +59,7 @@ def _from(session: Session, entry: Entry, variant: Variant, producer: Implementa
         before, _ = split(session.story(entry, variant, producer.name))
         whole = lines(made.observation.story) == lines(before)
         pairs = []
-        for consumer in session.implementations.values():
+        for consumer in consumers:
             if whole and order.exists():
                 told = session.run_job(entry, variant, consumer, order=str(order))
                 _, after = split(session.story(entry, variant, consumer.name))
@@ -53,7 +73,11 @@ def _from(session: Session, entry: Entry, variant: Variant, producer: Implementa
 
 
 def _why(made: Exit) -> str:
-    told = lines(made.observation.story)
-    return (
-        made.bug or made.observation.bug.strip()[-300:] or (told[-1] if told else "it told nothing")
-    )
+    """Why an artefact was not made, in one line."""
+    seen = made.observation
+    if made.bug or seen.bug:
+        return made.bug or seen.bug.strip()[-300:]
+    if seen.failure:
+        return " ".join(f"{seen.failure.type}: {seen.failure.message}".split())[:300]
+    told = lines(seen.story)
+    return told[-1] if told else "it told nothing"

@@ -180,6 +180,8 @@ class Recorder:
             return
         terminalreporter.section("touchstone")
         terminalreporter.write_line(text.summary(self._record))
+        for line in text.environments(self._session.environments):
+            terminalreporter.write_line(line)
         if self._accepted:
             terminalreporter.section("accept")
             terminalreporter.write_line(self._accepted)

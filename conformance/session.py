@@ -5,8 +5,10 @@ Knows how catalog, isolation, judge and known entries come together. Must not kn
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import pickle
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,17 +17,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import catalog, known, plan
+from harness import catalog, known, plan, provision
 from harness.catalog import Entry, Variant
 from harness.condition import speaks_of
 from harness.environment import IsolationError, missing_tools, profile
 from harness.fork import Fork
 from harness.isolate import Here, Isolation, Spawn
 from harness.judge import Terms, judge
-from harness.model import Exit, Implementation, Job, Known, Observation, Result
+from harness.model import Exit, Failure, Implementation, Job, Known, Observation, Result
 from harness.story import Story, Tier, render
 
 MODES = ("fork", "spawn", "none")
+
+#: Seconds that importing an implementation may take.
+_IMPORT_LIMIT = 120.0
+
+#: How much of what a broken implementation printed each of its trials carries.
+_OUTPUT_KEPT = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +79,8 @@ class Session:
         self._known = entries
         self._fingerprints: dict[str, Mapping[str, Any]] = {}
         self._serial = 0
+        self._broken: dict[str, Exit] = {}
+        self.environments: list[provision.Environment] = []
 
     @cached_property
     def isolation(self) -> Isolation:
@@ -83,15 +93,34 @@ class Session:
             case _:
                 return Here(self.settings.folder)
 
-    def start(self) -> None:
-        """Let the zygotes come up while other things are done.
+    def furnish(self, say: provision.Say) -> None:
+        """Make the environments that profiles ask for; one that cannot be made breaks its implementations only."""
+        failed: dict[Path, str] = {}
+        for name, implementation in self.implementations.items():
+            if not implementation.requires:
+                continue
+            folder = Path()
+            try:
+                folder = provision.folder_of(implementation)
+                if folder not in failed:
+                    self._use(provision.provision(implementation, say))
+            except provision.ProvisionError as error:
+                failed[folder] = str(error)
+                say(str(error))
+            if folder in failed:
+                self._break(name, failed[folder])
 
-        Raises:
-            IsolationError: an interpreter does not exist.
-        """
+    def _use(self, environment: provision.Environment) -> None:
+        if environment.folder not in {each.folder for each in self.environments}:
+            self.environments.append(environment)
+
+    def start(self) -> None:
+        """Let the zygotes come up while other things are done; what cannot start is found by `check`."""
         if isinstance(self.isolation, Fork):
-            for implementation in self.implementations.values():
-                self.isolation.start(implementation)
+            for name, implementation in self.implementations.items():
+                if name not in self._broken:
+                    with contextlib.suppress(IsolationError):
+                        self.isolation.start(implementation)
 
     def close(self) -> None:
         """End the zygotes and delete the folder, if this process began the run."""
@@ -111,30 +140,59 @@ class Session:
             IsolationError: the environment cannot run anything.
         """
         if name not in self._fingerprints:
-            self._fingerprints[name] = self.isolation.hello(self.implementations[name])
+            taken = self.isolation.hello(self.implementations[name])
+            self._fingerprints[name] = {**taken, **self._costs(self.implementations[name])}
         return self._fingerprints[name]
 
+    def _costs(self, implementation: Implementation) -> dict[str, Any]:
+        made = provision.find(implementation) if implementation.requires else None
+        if made is None:
+            return {}
+        costs = {"folder": str(made.folder), "bytes": made.bytes, "seconds": made.seconds}
+        return {"environment": costs}
+
     def check(self) -> None:
-        """Make sure that every implementation can be imported at all.
+        """Find out which implementations can run at all; the trials of the others are errors.
 
         Raises:
-            IsolationError: one cannot; the message says why and what to do.
+            IsolationError: none of them can; the message says why and what to do.
         """
-        for name, implementation in self.implementations.items():
-            self.fingerprint(name)
-            seen = self._run_job(implementation, Job("", "", "", {}, {}, "", 120.0))
-            failure = seen.observation.failure
-            if failure:
-                raise IsolationError(
-                    f"implementation {name!r} cannot be imported: {failure.type}: "
-                    f"{' '.join(failure.message.split())[:300]}; install it into "
-                    f"{self.fingerprint(name)['interpreter']} or correct its profile"
-                )
-            if not seen.observation.ended:
-                raise IsolationError(
-                    f"importing implementation {name!r} ended its process ({seen.bug or seen.status}): "
-                    f"{seen.output.strip().splitlines()[-1:] or 'it printed nothing'}"
-                )
+        problems = [self.problem(name) for name in self.implementations]
+        if all(problems):
+            raise IsolationError("; ".join(dict.fromkeys(problems)))
+        (self.settings.folder / "broken").write_bytes(pickle.dumps(self._broken))
+
+    def problem(self, name: str) -> str:
+        """Why an implementation cannot run, and what to do about it; "" if it can."""
+        implementation = self.implementations[name]
+        if name not in self._broken:
+            try:
+                self.fingerprint(name)
+            except IsolationError as error:
+                self._break(name, str(error))
+        if name in self._broken:
+            return _sentence(name, self._broken[name], self._fingerprints[name])
+        job = Job("", "", "", {}, {}, "", _IMPORT_LIMIT * implementation.time_factor)
+        seen = self._run_job(implementation, job)
+        if seen.bug:
+            self._break(name, f"importing implementation {name!r} ended its zygote: {seen.bug}")
+        elif seen.observation.failure or not seen.observation.ended:
+            self._broken[name] = _shorten(seen)
+        else:
+            return ""
+        return self.problem(name)
+
+    def _break(self, name: str, why: str) -> None:
+        failure = Failure("environment", "IsolationError", why.partition("\n")[0], why)
+        self._broken[name] = Exit(Observation(failure=failure, ended=True))
+        self._fingerprints[name] = {"torch": "unknown", "python": "unknown"}
+
+    def _broken_exit(self, name: str) -> Exit | None:
+        """How every trial of an implementation ends that cannot run; known to all processes of the run."""
+        paper = self.settings.folder / "broken"
+        if os.getpid() != self.settings.guardian and not self._broken and paper.exists():
+            self._broken = pickle.loads(paper.read_bytes())  # noqa: S301 - written by our own process
+        return self._broken.get(name)
 
     def stale(self, entries: Sequence[Entry]) -> list[tuple[Known, str]]:
         """Known entries about the run's implementations that match nothing or have expired."""
@@ -155,21 +213,25 @@ class Session:
         """Run one trial and judge it."""
         implementation = self.implementations[name]
         trial = plan.trial(entry, variant, implementation)
-        versions = self.versions(name)
-        condition, story = catalog.expected(entry, variant.settings, versions)
-        applies = speaks_of(entry.torch, versions["torch"])
-        entry_known = known.find(self._known, trial, implementation, versions)
+        broken = self._broken_exit(name)
+        versions = {} if broken and _environment(broken) else self.versions(name)
+        condition, story = (
+            catalog.expected(entry, variant.settings, versions) if versions else ("", ())
+        )
+        applies = not versions or speaks_of(entry.torch, versions["torch"])
+        entry_known = known.find(self._known, trial, implementation, versions) if versions else None
+        unmet = tuple(need for need in entry.needs if need not in implementation.claims)
         terms = Terms(
             story=story,
             tiers={facet: Tier(text.partition(":")[0]) for facet, text in entry.tiers.items()},
             exact=bool(entry.exact),
-            unmet=tuple(need for need in entry.needs if need not in implementation.claims),
-            missing=missing_tools(implementation),
+            unmet=() if broken else unmet,
+            missing=() if broken else missing_tools(implementation),
             interprets=implementation.interprets,
             known=entry_known,
             applies="" if applies else f"speaks of torch{entry.torch}, this is {versions['torch']}",
         )
-        exits = [self.run_job(entry, variant, implementation)] if applies else []
+        exits = [broken or self.run_job(entry, variant, implementation)] if applies else []
         return Result(
             trial=trial,
             judgement=judge(terms, exits),
@@ -213,3 +275,38 @@ class Session:
             return self.isolation.run(job, implementation)
         finally:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def _environment(broken: Exit) -> bool:
+    """Whether it is the environment that is broken, so that not even its versions are known."""
+    failure = broken.observation.failure
+    return failure is not None and failure.phase == "environment"
+
+
+def _sentence(name: str, broken: Exit, fingerprint: Mapping[str, Any]) -> str:
+    """Why an implementation cannot run, and what to do about it."""
+    failure = broken.observation.failure
+    if failure and failure.phase == "environment":
+        return failure.message
+    if failure and failure.type:
+        return (
+            f"implementation {name!r} cannot be imported: {failure.type}: "
+            f"{' '.join(failure.message.split())[:300]}; install it into "
+            f"{fingerprint['interpreter']} or correct its profile"
+        )
+    how = "was still running at the time limit" if broken.timed_out else "ended its process"
+    said = [
+        each for each in broken.output.splitlines() if not each.startswith("Extension modules:")
+    ]
+    last = "\n".join(said).strip().splitlines()[-1:] or ["it printed nothing"]
+    return f"importing implementation {name!r} {how}: {last[0]}; run the import by hand to see why"
+
+
+def _shorten(exit_: Exit) -> Exit:
+    """What each of many trials can carry of one failed import."""
+    seen = exit_.observation
+    raised = seen.failure is not None
+    failure = seen.failure or Failure("import", "", "")
+    failure = dataclasses.replace(failure, traceback=failure.traceback[-_OUTPUT_KEPT:])
+    observation = dataclasses.replace(seen, failure=failure, ended=raised)
+    return dataclasses.replace(exit_, observation=observation, output=exit_.output[-_OUTPUT_KEPT:])

@@ -110,12 +110,19 @@ def accept(record: Record, entries: Sequence[Entry], select: Sequence[str] = ())
 def decide(entries: Iterable[Entry], results: Iterable[Result]) -> Acceptance:
     """What results change about scenarios; where nothing was told otherwise, nothing."""
     by_scenario: defaultdict[str, list[Result]] = defaultdict(list)
+    stopped: dict[str, Refusal] = {}
     for result in results:
-        by_scenario[result.trial.scenario].append(result)
+        if result.stopped:
+            why = f"it cannot run; `touchstone doctor` says why ({result.judgement.reason})"
+            stopped.setdefault(
+                result.trial.implementation, Refusal(result.trial.implementation, why)
+            )
+        else:
+            by_scenario[result.trial.scenario].append(result)
     found = [each for entry in entries for each in _consider(entry, by_scenario[entry.id])]
     return Acceptance(
         tuple(each for each in found if isinstance(each, Change)),
-        tuple(each for each in found if isinstance(each, Refusal)),
+        (*stopped.values(), *(each for each in found if isinstance(each, Refusal))),
     )
 
 

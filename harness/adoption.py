@@ -41,10 +41,10 @@ class Suggestion:
 
 
 def deviates(result: Result) -> bool:
-    """Whether an entry could expect what a result says."""
+    """Whether an entry could expect what a result says: not that the implementation cannot run at all."""
     verdict = result.judgement.verdict
     settled = (Verdict.UNSUPPORTED, Verdict.XFAIL, Verdict.XPASS, Verdict.BUG, Verdict.NOT_RUN)
-    return not verdict.conforms and verdict not in settled
+    return not verdict.conforms and verdict not in settled and not result.stopped
 
 
 def suggest(results: Sequence[Result], universe: Iterable[Trial], today: date) -> list[Suggestion]:

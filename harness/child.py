@@ -220,6 +220,7 @@ def _settings(job: Job, scenario: Scenario) -> Settings:
         seed=job.seed,
         folder=job.cache,
         tells=scenario.tells,
+        tolerances=implementation.tolerances,
     )
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness import toolchain
+from harness import provision, toolchain
 from harness.model import Implementation
 
 BOOT = Path(__file__).with_name("boot.py")
@@ -49,10 +49,12 @@ def interpreter(implementation: Implementation) -> str:
     """The path of the interpreter that runs an implementation.
 
     Raises:
-        IsolationError: there is no such interpreter.
+        IsolationError: there is no such interpreter, or its environment has not been made.
     """
+    if implementation.requires:
+        return _provisioned(implementation)
     named = implementation.python or sys.executable
-    found = shutil.which(Path(named).expanduser())
+    found = shutil.which(str(Path(named).expanduser()))
     if found is None:
         raise IsolationError(
             f"implementation {implementation.name!r} names the interpreter {named!r}, which does not exist "
@@ -61,12 +63,31 @@ def interpreter(implementation: Implementation) -> str:
     return found
 
 
+def _provisioned(implementation: Implementation) -> str:
+    try:
+        found = provision.find(implementation)
+    except provision.ProvisionError as error:
+        raise IsolationError(str(error)) from error
+    if found is None:
+        raise IsolationError(
+            f"the environment of implementation {implementation.name!r} has not been made; "
+            f"`touchstone doctor {implementation.argument or implementation.name}` makes it"
+        )
+    return found.interpreter
+
+
+def is_separate(implementation: Implementation) -> bool:
+    """Whether an implementation runs under another interpreter than the suite."""
+    return bool(implementation.python or implementation.requires)
+
+
 def environ(implementation: Implementation, folder: Path) -> dict[str, str]:
     """The environment of an implementation's processes: ours without what would change the judgement."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(_DROPPED) and not (implementation.python and name == "PYTHONPATH")
+        if not name.startswith(_DROPPED)
+        and not (is_separate(implementation) and name == "PYTHONPATH")
     }
     caches = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}
     return {**kept, **_SET, **caches, **toolchain.install(folder), **implementation.environ}

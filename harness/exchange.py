@@ -22,7 +22,8 @@ _CLEAR = re.compile(
     r"version|format|re-?compile|incompatib|unsupported|mismatch|different (torch|environment|system)",
     re.IGNORECASE,
 )
-_GOES_ON = "a fresh process goes on"
+#: By which a story says that another process goes on; in an exchange, it is one of another environment.
+_GOES_ON = (Step("a fresh process goes on"), Step("a fresh interpreter goes on"))
 
 
 class Outcome(StrEnum):
@@ -56,14 +57,10 @@ class Pair:
 
 
 def exchanges(entry: Entry) -> bool:
-    """Whether a scenario saves something and goes on with it in another process of the same kind."""
-    calls = [
-        node
-        for node in ast.walk(entry.body)
-        if isinstance(node, ast.Call) and _name(node) == "elsewhere"
-    ]
-    own = any(keyword.arg == "interpreter" for call in calls for keyword in call.keywords)
-    return len(calls) == 1 and not own and "ahead_of_time" in entry.needs
+    """Whether a scenario saves something and goes on with it in one other process."""
+    calls = [node for node in ast.walk(entry.body) if isinstance(node, ast.Call)]
+    leaves = sum(_name(call) == "elsewhere" for call in calls)
+    return leaves == 1 and "ahead_of_time" in entry.needs
 
 
 def _name(call: ast.Call) -> str:
@@ -72,7 +69,7 @@ def _name(call: ast.Call) -> str:
 
 def split(story: Story) -> tuple[Story, Story]:
     """The events up to the change of processes, with it, and those after it."""
-    place = next((i for i, event in enumerate(story) if event == Step(_GOES_ON)), len(story) - 1)
+    place = next((i for i, event in enumerate(story) if event in _GOES_ON), len(story) - 1)
     return story[: place + 1], story[place + 1 :]
 
 

@@ -164,7 +164,8 @@ class Fork:
             )
 
     def _socket(self, implementation: Implementation) -> Path:
-        settings = [implementation.python, sorted(implementation.environ.items())]
+        where = [implementation.python, implementation.requires, implementation.indexes]
+        settings = [where, sorted(implementation.environ.items())]
         return self._folder / f"zygote-{_digest(settings)}.sock"
 
     def _log(self, implementation: Implementation) -> str:

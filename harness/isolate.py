@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.answer import open_papers, read_exit
-from harness.environment import BOOT, IsolationError, environ, interpreter
+from harness.environment import BOOT, IsolationError, environ, interpreter, is_separate
 from harness.fork import Fork
 from harness.model import Exit, Implementation, Job
 
@@ -122,7 +122,7 @@ class Here:
 
     def hello(self, implementation: Implementation) -> Mapping[str, Any]:
         """The fingerprint of this process."""
-        if implementation.python or implementation.environ:
+        if is_separate(implementation) or implementation.environ:
             raise IsolationError(
                 f"implementation {implementation.name!r} asks for an interpreter or environment of its own, which "
                 "isolation `none` cannot give; use fork or spawn"

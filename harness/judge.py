@@ -42,6 +42,9 @@ NOT_OFFERED = "harness.adapter.NotOffered"
 #: How an artefact is named that is the captured graph itself; the far side's `adapter.CAPTURED`.
 CAPTURED = "the captured graph"
 
+#: What the reason of a trial says that is unsupported because a need of it is not claimed.
+NOT_CLAIMED = "which is not claimed"
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -136,7 +139,7 @@ def _apply_needs(terms: Terms, judgement: Judgement) -> Judgement:
     return replace(
         judgement,
         verdict=Verdict.UNSUPPORTED,
-        reason=f"needs {needs}, which is not claimed; run all the same, it {_past(judgement)}",
+        reason=f"needs {needs}, {NOT_CLAIMED}; run all the same, it {_past(judgement)}",
         kept=(),
     )
 
@@ -190,10 +193,12 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one f
 def _ended(
     verdict: Verdict, reason: str, exit_: Exit, differences: tuple[Difference, ...]
 ) -> Judgement:
-    told = len(exit_.observation.story)
+    seen = exit_.observation
+    importing = seen.failure is not None and seen.failure.phase == "import"
+    told = f"after {len(seen.story)} of the story's events"
     return Judgement(
         verdict,
-        f"{reason}, after {told} of the story's events",
+        f"{reason}, {'while it was imported' if importing else told}",
         Tier.MUST,
         differences=differences,
         signature=f"{verdict}: {reason}" if verdict is Verdict.CRASH else str(verdict),
@@ -225,6 +230,11 @@ def _expects(failure: Failure, story: Story, told: Story) -> bool:
 
 
 def _judge_error(failure: Failure, story: Story, differences: tuple[Difference, ...]) -> Judgement:
+    if failure.phase == "environment":
+        reason = f"its environment is broken: {failure.message}"
+        return Judgement(
+            Verdict.ERROR, reason, Tier.MUST, failure.phase, signature="error: environment"
+        )
     calls = sum(isinstance(event, Call) for event in story)
     where = f"in call {calls}" if _told_exception(story) else f"after call {calls}"
     where = where if calls else "before the first call"

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+import torch
 
 from harness import picture
 from harness.adapter import Adapter, NotOffered, Sighting
@@ -45,6 +48,8 @@ _PHASES = {
     "run": "running",
 }
 
+#: As `picture.compare`, within the tolerances of one implementation.
+Compare = Callable[..., list[Difference]]
 Tell = Callable[[Event, Mapping[str, Any]], None]
 
 
@@ -64,6 +69,10 @@ class Judged(Subject):
         self._sights: Iterator[Any] = iter(order.sights)
         self._say = tell
         self._elsewhere = elsewhere
+        own = {
+            getattr(torch, name): (rel, abs_) for name, (rel, abs_) in settings.tolerances.items()
+        }
+        self._differences = partial(picture.compare, tolerances={**picture.TOLERANCES, **own})
         self._steps = 0
         self._channels: dict[str, str] = {}
         self._artefacts: list[str] = []
@@ -190,7 +199,9 @@ class Judged(Subject):
         oracle = expected if isinstance(expected, Sight) else None
         with observing():
             phase = "" if error is None else self._adapter.phase(error)
-            outcome, differences = _outcome(program, oracle, sight, phase, result)
+            outcome, differences = _outcome(
+                program, oracle, sight, phase, result, differences=self._differences
+            )
         silent = phase in ("trace", "compile") or (program.ahead and error is not None)
         event = Call(
             number=self._calls,
@@ -224,7 +235,7 @@ class Judged(Subject):
         with observing():
             noted = expected if isinstance(expected, tuple) else None
             found = [Difference("structure", name, "no note", "a note")]
-            found = found if noted is None else picture.compare(noted, told)
+            found = found if noted is None else self._differences(noted, told)
             evidence = {"value": picture.describe(value)[:400]}
         more = {"differences": [_explain(each) for each in found]} if found else {}
         self._say(Note(name, _differs(found)), {**evidence, **more})
@@ -265,18 +276,21 @@ def _ran(seen: Sighting, *, ahead: bool) -> str:
     return REUSES if seen.regions else UNCOMPILED
 
 
-def _outcome(
+def _outcome(  # noqa: PLR0913 - what was seen of one call, and by what it is measured
     program: Program,
     oracle: Sight | None,
     sight: Sight,
     phase: str,
     result: object,
+    *,
+    differences: Compare,
 ) -> tuple[str, list[Difference]]:
     if oracle is None:
         return _differs(found := [Difference("course", "the program", "no call", "a call")]), found
     if phase and oracle.error != sight.error:
         return f"raises {sight.error} while {_PHASES[phase]}", []
-    found = _compare(oracle, sight, values=program.compare == "values" and not program.tell)
+    values = program.compare == "values" and not program.tell
+    found = _compare(oracle, sight, partial(differences, values=values), differences)
     if phase:
         return f"raises {sight.error}, {_differs(found)}" if not found else _differs(found), found
     if program.tell and not found:
@@ -284,11 +298,11 @@ def _outcome(
     return _differs(found, RESEMBLES if program.compare == "metadata" else EQUALS), found
 
 
-def _compare(oracle: Sight, sight: Sight, *, values: bool) -> list[Difference]:
+def _compare(oracle: Sight, sight: Sight, results: Compare, arguments: Compare) -> list[Difference]:
     if oracle.error and not sight.error:
         return [Difference("exception", "the call", oracle.error, "none")]
-    found = picture.compare(oracle.result, sight.result, values=values)
-    found += picture.compare(oracle.arguments, sight.arguments)
+    found = results(oracle.result, sight.result)
+    found += arguments(oracle.arguments, sight.arguments)
     if not found and oracle.effects != sight.effects:
         lost = [effect for effect in oracle.effects if effect not in sight.effects]
         new = [effect for effect in sight.effects if effect not in oracle.effects]

@@ -66,7 +66,10 @@ class Implementation:
 
     Attributes:
         name: what ids, tables and commands call it.
-        python: the interpreter that runs it; "" is the one that runs the suite.
+        python: the interpreter that runs it, or that the environment with what it requires is made with; "" is the
+            one that runs the suite.
+        requires: what is installed into an environment that Touchstone makes for it; empty for none.
+        indexes: package indexes that are asked for that, beside pip's own.
         backend: a name that torch.compile knows, or `module:attribute`.
         options: passed to torch.compile as `options`.
         adapter: `module:Class` of the front end's adapter, where that is not torch.compile; see docs/adapters.md.
@@ -78,12 +81,16 @@ class Implementation:
         tools: programs that it starts, such as "g++"; what cannot be done without a missing one is unsupported.
         interprets: whether running the captured graph as it is counts as its compiled code.
         time_factor: how many times the usual time limit its trials may take.
+        tolerances: dtype to relative and absolute tolerance, where it departs from those of torch.testing.
         homepage: where it lives.
+        tracker: where its bugs are reported.
         argument: how it was asked for on the command line.
     """
 
     name: str
     python: str = ""
+    requires: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
     backend: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     adapter: str = ""
@@ -95,7 +102,9 @@ class Implementation:
     tools: tuple[str, ...] = ()
     interprets: bool = False
     time_factor: float = 1.0
+    tolerances: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     homepage: str = ""
+    tracker: str = ""
     argument: str = ""
 
 
@@ -159,7 +168,7 @@ class Failure:
     """An exception that ended a story.
 
     Attributes:
-        phase: import, trace, compile, run, backward or load; "" where it is not known.
+        phase: environment, import, trace, compile, run, backward or load; "" where it is not known.
         type: qualified name of the exception's class.
         message: its text.
         traceback: where it came from, for people.
@@ -322,3 +331,10 @@ class Result:
     condition: str
     exit: Exit
     known: Known | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the implementation could not run at all: its environment or its import is broken."""
+        seen = self.exit.observation
+        failure = seen.failure
+        return failure is not None and failure.phase in ("environment", "import") and not seen.story

@@ -173,13 +173,20 @@ def _significant(value: torch.Tensor) -> list[int | None]:
     ]
 
 
-def compare(expected: Picture, told: Picture, *, values: bool = True) -> list[Difference]:
+def compare(
+    expected: Picture,
+    told: Picture,
+    *,
+    values: bool = True,
+    tolerances: Mapping[torch.dtype, tuple[float, float]] = TOLERANCES,
+) -> list[Difference]:
     """The properties in which `told` is not `expected`, at most one a place, the most telling first.
 
     Args:
         expected: the oracle's picture.
         told: the implementation's picture.
         values: whether the numbers of tensors must be close as well.
+        tolerances: how close, relatively and absolutely, for each dtype; others must be equal.
     """
     found: list[Difference] = []
     for left, right in zip(expected, told, strict=False):
@@ -195,7 +202,7 @@ def compare(expected: Picture, told: Picture, *, values: bool = True) -> list[Di
         if differing:
             found += differing[:1] if differing[0].property == "type" else differing
         elif values and left.data is not None and right.data is not None:
-            found += _values(left, right)
+            found += _values(left, right, tolerances)
     if len(expected) != len(told) and not found:
         place = expected[0].place if expected else told[0].place
         found.append(
@@ -204,10 +211,12 @@ def compare(expected: Picture, told: Picture, *, values: bool = True) -> list[Di
     return found
 
 
-def _values(left: Leaf, right: Leaf) -> list[Difference]:
+def _values(
+    left: Leaf, right: Leaf, tolerances: Mapping[torch.dtype, tuple[float, float]]
+) -> list[Difference]:
     assert left.data is not None
     assert right.data is not None
-    rtol, atol = TOLERANCES.get(left.data.dtype, (0.0, 0.0))
+    rtol, atol = tolerances.get(left.data.dtype, (0.0, 0.0))
     try:
         torch.testing.assert_close(
             right.data, left.data, rtol=rtol, atol=atol, equal_nan=True, check_stride=False

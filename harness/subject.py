@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
@@ -23,7 +23,10 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What both subjects of a trial share: the variant, the device, the dtype, the seed and a folder for files."""
+    """What both subjects of a trial share: the variant, the device, the dtype, the seed and a folder for files.
+
+    `tolerances` are those that the profile has of its own, by the dtype's name.
+    """
 
     axes: Mapping[str, Any]
     device: str
@@ -31,6 +34,7 @@ class Settings:
     seed: int
     folder: str
     tells: Sequence[str] = ()
+    tolerances: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class Program:

@@ -15,7 +15,7 @@ from harness.plan import rerun
 from harness.record import Record
 from harness.story import TIERS
 from reports import table
-from reports.text import closing
+from reports.text import closing, examine
 
 #: How many trials that do not conform are listed: the page of a CI job takes one MiB.
 SHOWN = 60
@@ -73,12 +73,15 @@ def _summary(record: Record, source: str) -> Iterator[str]:
     yield prose(closing(record))
     yield ""
     yield from _matrix(record, names)
+    stopped, told = table.split(failing)
     if failing:
         yield from ["", f"### {len(failing)} failing", ""]
-        for result in sorted(failing, key=_order)[:SHOWN]:
+        for name, results in stopped.items():
+            yield from _stopped(record, name, results)
+        for result in sorted(told, key=_order)[:SHOWN]:
             yield from _failing(record, result, source)
-        if len(failing) > SHOWN:
-            yield f"- … and {len(failing) - SHOWN} more: see the report"
+        if len(told) > SHOWN:
+            yield f"- … and {len(told) - SHOWN} more: see the report"
     yield from _expected(record)
     yield from _unsupported(record)
 
@@ -104,6 +107,12 @@ def _cell(results: Sequence[Result], name: str) -> str:
     kept = all(count.passed == count.applicable for count in counts.values())
     cell = "<br>".join(f"{tier} {counts[tier]}" for tier in TIERS if tier in counts)
     return cell if kept else f"**{cell}**"
+
+
+def _stopped(record: Record, name: str, results: Sequence[Result]) -> Iterator[str]:
+    yield f"- **cannot run**: {prose(name)}, {table.trials(len(results))}<br>"
+    yield f"  {prose(results[0].judgement.reason[:_LONGEST])}<br>"
+    yield f"  {code(examine(str(record.header['implementations'][name]['argument'])))}"
 
 
 def _failing(record: Record, result: Result, source: str) -> Iterator[str]:

@@ -38,9 +38,10 @@ class Side:
 
     @property
     def backend(self) -> tuple[str, str]:
-        """Backend and device, by which implementations of other names are paired."""
+        """Backend (or adapter) and device, by which implementations of other names are paired."""
         profile = self.described["profile"]
-        return str(profile.get("backend", "")), str(profile.get("device", ""))
+        backend = profile.get("backend") or profile.get("adapter", "")
+        return str(backend), str(profile.get("device", ""))
 
     @property
     def title(self) -> str:

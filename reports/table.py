@@ -94,6 +94,18 @@ def deviations(record: Record) -> list[Result]:
     return sorted(found, key=lambda r: -order.index(r.judgement.verdict))
 
 
+def split(found: Iterable[Result]) -> tuple[dict[str, list[Result]], list[Result]]:
+    """The results of implementations that could not run at all, by implementation; and the others."""
+    stopped: dict[str, list[Result]] = {}
+    others: list[Result] = []
+    for result in found:
+        if result.stopped:
+            stopped.setdefault(result.trial.implementation, []).append(result)
+        else:
+            others.append(result)
+    return stopped, others
+
+
 def trials(number: int) -> str:
     """A number of trials, as a sentence has it."""
     return "1 trial" if number == 1 else f"{number} trials"

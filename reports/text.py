@@ -6,6 +6,7 @@ Knows plain text through tabulate. Must not count or judge.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,9 +15,11 @@ from tabulate import tabulate
 from harness.catalog import Entry, variants
 from harness.model import TODO, Result, Verdict
 from harness.plan import rerun
+from harness.provision import Environment, size
 from harness.record import Record
 from harness.story import lines, parse, render
 from reports import table
+from reports.claims import Claim, claims
 
 SHOWN = 40
 
@@ -30,12 +33,16 @@ def summary(record: Record) -> str:
         if r.judgement.verdict is Verdict.UNSUPPORTED
     )
     for (name, reason), number in unsupported.items():
+        parts.append(f"\nunsupported by {name}, {table.trials(number)}: {reason}")
+    arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
+    stopped, found = table.split(table.deviations(record))
+    for name, results in stopped.items():
         parts.append(
-            f"\nunsupported by {name}, {number} trial{'s' if number > 1 else ''}: {reason}"
+            f"\ncannot run: {name}, {table.trials(len(results))}\n"
+            f"    {results[0].judgement.reason}\n"
+            f"    look: {examine(arguments[name])}"
         )
-    found = table.deviations(record)
     if found:
-        arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
         shown = [
             f"{r.judgement.verdict.upper()} {r.trial.id}\n    {r.judgement.reason}\n"
             f"    rerun: {rerun(r.trial, arguments[r.trial.implementation])}"
@@ -48,7 +55,24 @@ def summary(record: Record) -> str:
             "",
             f"not yet explained: {table.trials(blind)} with a known deviation whose reason is {TODO}",
         ]
+    if standings := claimed(record):
+        parts += ["", standings]
     return "\n".join([*parts, "", closing(record)])
+
+
+def environments(used: Sequence[Environment]) -> list[str]:
+    """What the environments cost that Touchstone made for a run, one line each and one for all."""
+    if not used:
+        return []
+    lines_ = [
+        f"  {each.name}  {size(each.bytes):>7}  {'made in' if each.made else 'reused; made in'} "
+        f"{each.seconds:.0f} s  {' '.join(each.requires)}"
+        for each in used
+    ]
+    total = size(sum(each.bytes for each in used))
+    spent = sum(each.seconds for each in used if each.made)
+    head = f"environments in {used[0].folder.parent}: {total} on disk, {spent:.0f} s to make in this run"
+    return ["", head, *lines_]
 
 
 def matrix(record: Record) -> str:
@@ -62,6 +86,23 @@ def matrix(record: Record) -> str:
     rows.append(["all", *(_cell(every, name) for name in names)])
     title = "passed / applicable / total, by tier"
     return f"{title}\n{tabulate(rows, headers=['family', *names], tablefmt='simple')}"
+
+
+def claimed(record: Record) -> str:
+    """Needs down, implementations across: what is claimed, and how many of its trials conform; "" without needs."""
+    found = claims(record)
+    names = list(dict.fromkeys(claim.implementation for claim in found))
+    rows = [
+        [need, *(standing(claim) for claim in found if claim.need == need)]
+        for need in dict.fromkeys(claim.need for claim in found)
+    ]
+    title = "claims: trials that conform / trials that need it"
+    return f"{title}\n{tabulate(rows, headers=['need', *names], tablefmt='simple')}" if rows else ""
+
+
+def standing(claim: Claim) -> str:
+    """A claim in a few words."""
+    return f"{claim.standing} {claim.kept}/{claim.trials}" if claim.trials else claim.standing
 
 
 def _cell(results: Sequence[Result], name: str) -> str:
@@ -87,14 +128,21 @@ def explain(result: Result, argument: str) -> str:
     made = result.judgement
     tier = f" ({made.tier})" if made.tier else ""
     parts = [f"{made.verdict.upper()}{tier} {result.trial.id}", made.reason, ""]
-    parts += compare(result)
     observation = result.exit.observation
+    if observation.failure and observation.failure.phase == "environment":
+        return "\n".join([*parts[:2], f"look: {examine(argument)}"])
+    parts += compare(result)
     parts += [f"\n{bug.rstrip()}" for bug in (result.exit.bug, observation.bug) if bug]
     if observation.failure:
         parts += ["", observation.failure.traceback.rstrip()[-3000:]]
     if result.exit.output.strip():
         parts += ["", "it printed:", result.exit.output.rstrip()[-2000:]]
     return "\n".join([*parts, "", f"rerun: {rerun(result.trial, argument)}"])
+
+
+def examine(argument: str) -> str:
+    """The command that says why an implementation cannot run."""
+    return shlex.join(["touchstone", "doctor", argument])
 
 
 def scenario(entry: Entry, tiers: Sequence[str]) -> str:

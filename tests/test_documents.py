@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -45,26 +47,22 @@ def blocks(text: str) -> list[tuple[str, str]]:
     return [(mark, "\n".join(row[3:] for row in block.split("\n"))) for mark, block in found]
 
 
-def test_a_scenario_can_be_added_as_contributing_says(tmp_path: Path) -> None:
-    for name in "harness", "conformance", "reports", "pyproject.toml":
-        source, target = ROOT / name, tmp_path / name
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
+def follow(document: str, folder: Path, environ: Mapping[str, str]) -> list[str]:
+    """Do what a document says, in a folder; which kinds of step there were."""
     done = []
-    for mark, block in blocks((ROOT / "CONTRIBUTING.md").read_text()):
+    for mark, block in blocks((ROOT / document).read_text()):
         kind, _, what = mark.partition(": ")
         if kind == "file":
-            written = tmp_path / what
+            written = folder / what
+            written.parent.mkdir(exist_ok=True)
             written.write_text(block)
         else:
             program, *arguments = shlex.split(block)
             module = {"pytest": "pytest", "touchstone": "conformance"}[program]
             ran = subprocess.run(
                 [sys.executable, "-m", module, *arguments],
-                cwd=tmp_path,
-                env={**os.environ, "PYTHONPATH": str(tmp_path)},
+                cwd=folder,
+                env={**os.environ, **environ},
                 capture_output=True,
                 text=True,
                 timeout=240,
@@ -72,7 +70,30 @@ def test_a_scenario_can_be_added_as_contributing_says(tmp_path: Path) -> None:
             )
             assert f"exits {ran.returncode}" == what, ran.stdout + ran.stderr
         done.append(kind)
+    return done
+
+
+def test_a_scenario_can_be_added_as_contributing_says(tmp_path: Path) -> None:
+    for name in "harness", "conformance", "reports", "pyproject.toml":
+        source, target = ROOT / name, tmp_path / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    done = follow("CONTRIBUTING.md", tmp_path, {"PYTHONPATH": str(tmp_path)})
     assert done == ["file", "run", "run", "run", "run"]
+
+
+def test_a_profile_can_be_added_as_its_page_says(tmp_path: Path) -> None:
+    done = follow("docs/profiles.md", tmp_path, {"PYTHONPATH": f"{tmp_path}:{ROOT}"})
+    assert done == ["file", "file", "run", "file", "run", "run"]
+
+
+def test_the_page_of_profiles_has_every_key_and_no_other() -> None:
+    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/profiles.md").read_text(), re.MULTILINE)
+    named = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    schema = json.loads((ROOT / "harness/profile.schema.json").read_text())
+    assert named == set(schema["properties"])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

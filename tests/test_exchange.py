@@ -28,9 +28,11 @@ def seen(*story: Act | Call, message: str = "", **more: object) -> Exit:
     return Exit(told, **more)  # type: ignore[arg-type]
 
 
-def test_a_story_is_split_where_the_process_changes() -> None:
-    before, after = split(STORY)
-    assert before[-1] == Step("a fresh process goes on")
+@pytest.mark.parametrize("kind", ["process", "interpreter"])
+def test_a_story_is_split_where_the_process_changes(kind: str) -> None:
+    change = Step(f"a fresh {kind} goes on")
+    before, after = split((*STORY[:3], change, *STORY[4:]))
+    assert before[-1] == change
     assert after == REST
 
 

@@ -290,6 +290,20 @@ def test_counts_stand_in_the_page_by_tier_and_there_is_no_grade() -> None:
     assert not re.search(r"\d\s*%", text)
 
 
+def test_claims_stand_in_the_page_next_to_what_trials_show() -> None:
+    results = [result(Trial("a/x", "", on), Verdict.PASS) for on in ("mine", "other")]
+    stopped = result(Trial("a/x", "", "stopped"), Verdict.ERROR)
+    failure = Failure("environment", "IsolationError", "no interpreter")
+    exit_ = Exit(Observation(failure=failure, ended=True))
+    record = recorded([*results, replace(stopped, exit=exit_)], text="fullgraph")
+    record.header["implementations"]["mine"]["profile"]["claims"] = ["fullgraph"]
+    text = " ".join(page_of(record).text.split())
+    assert (
+        "or refused with an error. fullgraph mine ✓ confirmed 1/1 other + not claimed, but passes 1/1 "
+        "stopped could not run"
+    ) in text
+
+
 def test_hostile_texts_make_no_element_and_no_attribute() -> None:
     tame = page_of(every_verdict())
     page = page_of(every_verdict(HOSTILE))

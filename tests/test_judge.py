@@ -322,6 +322,23 @@ def test_an_exception_that_ends_a_story_is_an_error_with_its_phase(phase: str) -
     assert made.kept == ()
 
 
+def test_a_broken_environment_is_an_error_that_says_so_whatever_the_story() -> None:
+    failure = Failure("environment", "IsolationError", "there is no interpreter")
+    made = judge(Terms(parse(STORY)), [Exit(Observation(failure=failure, ended=True))])
+    assert made.verdict is Verdict.ERROR
+    assert (made.phase, made.signature) == ("environment", "error: environment")
+    assert made.reason == "its environment is broken: there is no interpreter"
+    assert fails(made)
+
+
+def test_a_death_at_import_is_a_crash_that_says_so() -> None:
+    made = judge(Terms(()), [Exit(Observation(failure=Failure("import", "", "")), status=-6)])
+    assert (made.verdict, made.reason) == (
+        Verdict.CRASH,
+        "died of SIGABRT, while it was imported",
+    )
+
+
 def test_an_exception_between_calls_is_an_error_after_the_last_call() -> None:
     made = judge(Terms(parse(STORY)), [seen(calls("compiles"), failure=RAISED)])
     assert made.signature == "error: torch._dynamo.exc.Unsupported (trace) after call 1"

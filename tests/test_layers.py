@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -41,6 +42,7 @@ NEAR = frozenset(
         "answer",
         "environment",
         "fork",
+        "provision",
     ]
 )
 FAR = frozenset(
@@ -73,7 +75,6 @@ NEAR_ONLY = {"pytest", "conformance", "reports", "tabulate", "jinja2", "packagin
 GLUE = {
     "conformance.conftest",
     "conformance.recorder",
-    "conformance.records",
     "conformance.command",
 }
 
@@ -151,6 +152,10 @@ def reach(name: str) -> set[str]:
     return found
 
 
+def is_glue(name: str) -> bool:
+    return name in GLUE or name.startswith("conformance.commands")
+
+
 def modules(*packages: str) -> list[str]:
     return [each for each in sources() if each.partition(".")[0] in packages]
 
@@ -215,7 +220,7 @@ def test_reports_are_made_without_torch_and_pytest(name: str) -> None:
 
 
 def test_only_the_glue_knows_pytest_and_reports() -> None:
-    others = [each for each in modules("harness", "conformance") if each not in GLUE]
+    others = [each for each in modules("harness", "conformance") if not is_glue(each)]
     assert [each for each in others if tops(each) & {"pytest", "reports", "_pytest", "xdist"}] == []
 
 
@@ -233,6 +238,14 @@ def test_imports_are_absolute(name: str) -> None:
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {name: ours(name) & set(sources()) - {name} for name in sources()}
     assert list(TopologicalSorter(graph).static_order())
+
+
+def test_every_package_is_installed() -> None:
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "packages"
+    ]
+    ours = [each for each, file in sources().items() if file.name == "__init__.py"]
+    assert sorted(packages) == sorted(ours)
 
 
 @pytest.mark.parametrize("name", list(sources()))

@@ -133,6 +133,68 @@ def test_a_fault_costs_its_own_trials_and_no_others(tmp_path: Path) -> None:
     assert "CRASH recompiles/call_method_is_rebound" in ran.stdout
 
 
+def written(folder: Path, name: str, text: str) -> str:
+    """A profile with this text; the option that asks for it."""
+    (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    return f"--implementation={folder / name}.toml"
+
+
+def test_implementations_that_cannot_run_are_errors_and_the_others_go_on(tmp_path: Path) -> None:
+    """No environment, no interpreter, no module, death at import: their failure, never our bug."""
+    (tmp_path / "dies.py").write_text("import os; os.abort()", encoding="utf-8")
+    ran = subprocess.run(
+        [
+            *touchstone("run", SOME, "autocast/*", f"-o{tmp_path / 'out'}", "-n2"),
+            written(tmp_path, "unmade", 'extends = "eager"\nrequires = ["./no-such-wheel.whl"]'),
+            written(tmp_path, "gone", 'extends = "eager"\npython = "/nope/python"'),
+            written(tmp_path, "missing", 'backend = "no.such:thing"\nclaims = []'),
+            written(
+                tmp_path,
+                "dies",
+                f'backend = "eager"\nmodules = ["dies"]\nenviron = {{ PYTHONPATH = "{tmp_path}" }}',
+            ),
+            "--implementation=eager",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "TOUCHSTONE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    record = read(tmp_path / "out/record.jsonl")
+    assert_whole(record)
+    assert {
+        name: {
+            (r.judgement.verdict, r.judgement.phase) for r in record.results if name in r.trial.id
+        }
+        for name in ("unmade", "gone", "missing", "dies", "@ eager")
+    } == {
+        "unmade": {(Verdict.ERROR, "environment")},
+        "gone": {(Verdict.ERROR, "environment")},
+        "missing": {(Verdict.ERROR, "import")},
+        "dies": {(Verdict.CRASH, "")},
+        "@ eager": {(Verdict.PASS, "")},
+    }
+    assert "cannot run: unmade, 4 trials" in ran.stdout
+    assert "its environment is broken: " in ran.stdout
+    assert "died of SIGABRT, while it was imported" in ran.stdout
+    assert "look: touchstone doctor" in ran.stdout
+    header = record.header["implementations"]
+    assert header["gone"]["fingerprint"] == {"torch": "unknown", "python": "unknown"}
+
+
+def test_tolerances_of_a_profile_decide_how_close_values_must_be(tmp_path: Path) -> None:
+    for absolute, verdict in (0.5, Verdict.FAIL), (1.5, Verdict.PASS):
+        wrong = profile(tmp_path, "wrong", tolerances={"float32": [0.0, absolute]}, claims=[])
+        text = Path(wrong).read_text().replace('{"float32":', "{ float32 =")
+        Path(wrong).write_text(text)
+        chosen = "aliasing/kept_results_stay"
+        run(*touchstone("run", chosen, "-n0", f"-o{tmp_path}", f"--implementation={wrong}"))
+        assert verdicts(read(tmp_path / "record.jsonl"), "wrong") == {verdict}
+
+
 def test_killing_the_zygote_by_hand_in_mid_run_loses_at_most_the_trials_in_flight(
     tmp_path: Path,
 ) -> None:
@@ -306,6 +368,11 @@ BAD: Sequence[tuple[list[str], int, str]] = [
     (["show", "recompiles/sizes_become"], 4, "did you mean recompiles/sizes_become_dynamic"),
     (["report", "nope.jsonl", "-oX"], 4, "nope.jsonl cannot be read: No such file"),
     (["report", "LICENSE", "-oX"], 4, "LICENSE is no record"),
+    (["run", "--matrix=nope"], 4, "there is no matrix 'nope'"),
+    (["doctor", "egger"], 4, "did you mean 'eager'?"),
+    (["doctor", "nope.toml"], 4, "the profile 'nope.toml' does not exist"),
+    (["implementations", "egger"], 4, "did you mean 'eager'?"),
+    (["environments", "--remove=nope"], 4, "there is no environment 'nope'"),
     (["nonsense"], 4, "invalid choice: 'nonsense'"),
     ([], 4, "the following arguments are required"),
 ]
@@ -360,9 +427,26 @@ def test_list_and_show_answer_without_running_anything() -> None:
     assert "def one_argument_becomes_two(s: Subject)" in shown.stdout
 
 
-@pytest.mark.parametrize("command", ["", "run", "list", "show", "report", "accept"])
+def test_implementations_are_listed_for_people_and_for_programs() -> None:
+    shown = run(*touchstone("implementations"))
+    assert re.search(r"^inductor-2.15 +\S.* inductor +all$", shown.stdout, re.MULTILINE), (
+        shown.stdout
+    )
+    listed = json.loads(run(*touchstone("implementations", "eager", "--json")).stdout)
+    assert [(each["name"], each["state"], each["environment"]) for each in listed] == [
+        ("eager", "ready", "this one")
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("", "run", "list", "show", "report", "accept", "summary", "diff", "known", "exchange"),
+        *("implementations", "doctor", "environments"),
+    ],
+)
 def test_every_command_has_help_with_examples(command: str) -> None:
     ran = run(*touchstone(*([command] if command else []), "--help"))
     assert ran.returncode == 0
     assert ("examples:" in ran.stdout) == bool(command)
-    assert "exit codes:" in ran.stdout or command in ("list", "show", "report")
+    assert ("exit codes:" in ran.stdout) == (command in ("", "run", "doctor"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from harness import catalog, plan
 from harness.catalog import read, variants
 from harness.model import Difference, Exit, Failure, Judgement, Observation, Result, Trial, Verdict
+from harness.provision import Environment
 from harness.record import Record
 from harness.story import Call, Event, Note, Step, Story, Tier, Told, lines, parse, render
 from reports import text
@@ -352,3 +354,42 @@ the reason of a/fail
 
 rerun: touchstone run 'a/fail[size=1]' --implementation mine.toml""",
     )
+
+
+def test_an_implementation_that_cannot_run_is_said_once_with_the_way_to_look() -> None:
+    failure = Failure("environment", "IsolationError", "no such interpreter")
+    stopped = [
+        replace(
+            made(name, Verdict.ERROR, told=""),
+            exit=Exit(Observation(failure=failure, ended=True)),
+        )
+        for name in ("a/one", "a/two")
+    ]
+    said = text.summary(record([*stopped, made("a/fail", Verdict.FAIL)]))
+    assert (
+        "cannot run: mine, 2 trials\n    the reason of a/one\n"
+        "    look: touchstone doctor profiles/mine.toml\n"
+    ) in said
+    assert "ERROR a/" not in said
+    assert text.explain(stopped[0], "mine.toml").splitlines() == [
+        "ERROR (should) a/one @ mine",
+        "the reason of a/one",
+        "look: touchstone doctor mine.toml",
+    ]
+    assert "FAIL a/fail @ mine" in said
+
+
+def test_what_environments_cost_is_said_for_each_and_for_all() -> None:
+    used = [
+        Environment(
+            Path("/e/abc"), ("torch==2.15.0",), (), "", 5_200_000_000, 61.2, 0.0, made=True
+        ),
+        Environment(Path("/e/def"), ("numpy",), (), "", 80_000_000, 9.0, 0.0),
+    ]
+    assert text.environments(used) == [
+        "",
+        "environments in /e: 5.3 GB on disk, 61 s to make in this run",
+        "  abc   5.2 GB  made in 61 s  torch==2.15.0",
+        "  def    80 MB  reused; made in 9 s  numpy",
+    ]
+    assert text.environments([]) == []

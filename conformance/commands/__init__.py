@@ -1,0 +1,1 @@
+"""The subcommands of `touchstone`, one module for each group."""

@@ -1,0 +1,125 @@
+"""What the subcommands share: how one is added, what they check, how they speak.
+
+Knows argparse and the catalog. Must not know any subcommand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness import accept, catalog, plan
+from harness.catalog import CatalogError, Entry
+from harness.implementations import DEFAULTS, shipped
+from harness.lint import lint
+
+EXIT_CODES = """exit codes:
+  0  every promise kept        1  a promise broken          2  interrupted
+  3  Touchstone itself failed  4  the request makes no sense  5  nothing to judge
+"""
+
+
+class UsageError(Exception):
+    """The request makes no sense; the message says what to ask for instead."""
+
+
+class Commands:
+    """The subcommands of a parser, which they are added to.
+
+    Args:
+        parser: that of the whole command.
+    """
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(
+        self,
+        name: str,
+        summary: str,
+        examples: str,
+        command: Callable[[argparse.Namespace], int],
+    ) -> argparse.ArgumentParser:
+        """A new subcommand's parser.
+
+        Args:
+            name: of the subcommand.
+            summary: what it does, as the part of a sentence.
+            examples: what its help ends with.
+            command: carries it out and returns the exit code.
+        """
+        parser = self._parsers.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.set_defaults(command=command)
+        return parser
+
+
+def add_implementations(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is judged."""
+    parser.add_argument(
+        "--implementation",
+        action="append",
+        metavar="NAME",
+        help=f"repeat for several; shipped are {', '.join(shipped())} (default: {', '.join(DEFAULTS)})",
+    )
+    parser.add_argument(
+        "--matrix", metavar="NAME", help="the implementations that matrix.toml lists by this name"
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which file is written."""
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: standard output"
+    )
+
+
+def check_selects(patterns: Sequence[str], entries: Sequence[Entry]) -> None:
+    """Make sure that each pattern names a scenario.
+
+    Raises:
+        UsageError: one names none; the message has the nearest.
+    """
+    for pattern in patterns:
+        if not any(plan.selects(pattern, e, v) for e in entries for v in catalog.variants(e)):
+            hint = plan.near(pattern, entries)
+            raise UsageError(f"no scenario matches {pattern!r}{hint}; `touchstone list` shows all")
+
+
+def well_formed() -> list[Entry]:
+    """The catalog, without anything that its linter complains of.
+
+    Raises:
+        CatalogError: it does complain.
+    """
+    entries = catalog.read()
+    problems = lint([accept.draft(entry) for entry in entries])
+    if problems:
+        raise CatalogError(problems)
+    return entries
+
+
+def write(text: str, output: Path | None) -> None:
+    """Write a text to a file, or to standard output where there is none."""
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8", newline="\n")
+
+
+def say(line: str) -> None:
+    """Say something that was asked for."""
+    print(line, flush=True)  # noqa: T201 - a command speaks
+
+
+def tell(line: str) -> None:
+    """Say something beside what was asked for, such as what is going on."""
+    print(f"touchstone: {line}", file=sys.stderr, flush=True)  # noqa: T201 - likewise

@@ -1,0 +1,95 @@
+"""The subcommand that runs scenarios.
+
+Knows how a request becomes a pytest run. Must not judge; the pytest glue does.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from conformance import __file__ as _package
+from conformance.commands.common import (
+    EXIT_CODES,
+    Commands,
+    add_implementations,
+    check_selects,
+    well_formed,
+)
+from conformance.session import MODES
+
+HERE = Path(_package).resolve().parent
+
+_RUN_EXAMPLES = """examples:
+  touchstone run                                     every scenario on eager, aot_eager and inductor
+  touchstone run --implementation eager              on one implementation
+  touchstone run 'aliasing/*' -n 0                   one family, in one process
+  touchstone run 'recompiles/sizes_become_dynamic[dynamic=None,automatic=True,static=True]'
+  touchstone run --implementation my_backend.toml    on a backend of your own, by its profile
+  touchstone run --implementation pkg.module:compile on a backend of your own, by its function
+  touchstone run --matrix ends 'recompiles/*'        on several releases of torch, each in its own environment
+  touchstone run -- -x --durations=10                with further arguments for pytest
+
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the subcommand."""
+    parser = commands.add(
+        "run",
+        "run scenarios, judge implementations, and write record.jsonl and index.html",
+        _RUN_EXAMPLES + EXIT_CODES,
+        _run,
+    )
+    parser.add_argument("select", nargs="*", metavar="GLOB", help="ids to run (default: all)")
+    add_implementations(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        default="touchstone-report",
+        metavar="DIR",
+        help="default: touchstone-report",
+    )
+    parser.add_argument(
+        "-n",
+        "--workers",
+        default="auto",
+        metavar="N",
+        help="processes, or 0 for none (default: auto)",
+    )
+    parser.add_argument("--isolation", choices=MODES, default="fork", help="default: fork")
+    parser.add_argument(
+        "--time-limit", default="60", metavar="SECONDS", help="for one trial (default: 60)"
+    )
+    parser.add_argument(
+        "--known",
+        action="append",
+        metavar="FILE",
+        help="known deviations of your own, as `touchstone known` writes them; repeat for several",
+    )
+    parser.add_argument("--shuffle", metavar="SEED", help="run in a random order")
+    parser.add_argument(
+        "--strict", action="store_true", help="also fail on MAY promises and on improvements"
+    )
+
+
+def _run(asked: argparse.Namespace) -> int:
+    select = [each for each in asked.select if not each.startswith("-")]
+    passed_on = [each for each in asked.select if each.startswith("-")]
+    check_selects(select, well_formed())
+    arguments = [
+        str(HERE / "cases"),
+        *("-c", str(HERE / "touchstone.ini"), f"--rootdir={HERE.parent}"),
+        *("-p", "no:cacheprovider", f"--report={asked.output}", f"--isolation={asked.isolation}"),
+        *("-n", asked.workers, "--dist=worksteal", f"--time-limit={asked.time_limit}"),
+        *(f"--implementation={name}" for name in asked.implementation or ()),
+        *([f"--matrix={asked.matrix}"] if asked.matrix else []),
+        *(f"--select={pattern}" for pattern in select),
+        *(f"--known={file}" for file in asked.known or ()),
+        *([f"--shuffle={asked.shuffle}"] if asked.shuffle else []),
+        *(["--strict-verdicts"] if asked.strict else []),
+        *passed_on,
+    ]
+    return int(pytest.main(arguments))

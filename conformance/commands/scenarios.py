@@ -1,0 +1,129 @@
+"""The subcommands about scenarios: which there are, and one of them in full.
+
+Knows how scenarios are chosen and listed. Must not run any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from conformance.commands.common import Commands, UsageError, say, well_formed
+from conformance.exits import OK
+from harness import catalog, plan
+from harness.catalog import Entry
+from harness.judge import Terms, promises
+from harness.needs import NEEDS
+from harness.story import Tier, parse
+from reports import text
+
+
+def add(commands: Commands) -> None:
+    """Add the subcommands."""
+    _add_list(commands)
+    _add_show(commands)
+
+
+def _add_list(commands: Commands) -> None:
+    parser = commands.add(
+        "list",
+        "list scenarios, by id, family, tier or need",
+        "examples:\n  touchstone list\n  touchstone list 'aliasing/*' --json\n"
+        "  touchstone list --tier may --need fullgraph\n",
+        _list,
+    )
+    parser.add_argument("select", nargs="*", metavar="GLOB", help="ids (default: all)")
+    parser.add_argument("--family", action="append", metavar="NAME", help="repeat for several")
+    parser.add_argument("--tier", choices=[str(tier) for tier in Tier if tier is not Tier.DIVERGE])
+    parser.add_argument("--need", choices=list(NEEDS))
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _list(asked: argparse.Namespace) -> int:
+    entries = well_formed()
+    families = sorted({entry.family for entry in entries})
+    for family in asked.family or ():
+        if family not in families:
+            raise UsageError(f"there is no family {family!r}; there are {', '.join(families)}")
+    chosen = [
+        entry
+        for entry in entries
+        if (not asked.family or entry.family in asked.family)
+        and (not asked.need or asked.need in entry.needs)
+        and (not asked.tier or asked.tier in tiers(entry))
+        and _selected(asked.select, entry)
+    ]
+    if not chosen:
+        raise UsageError("no scenario is like that; `touchstone list` shows all")
+    if asked.json:
+        say(json.dumps([listing(entry) for entry in chosen], indent=2))
+        return OK
+    rows = [
+        (entry.id, len(catalog.variants(entry)), " ".join(tiers(entry)), entry.claim)
+        for entry in chosen
+    ]
+    say(
+        tabulate(
+            rows,
+            ["id", "variants", "tiers", "claim"],
+            tablefmt="simple",
+            maxcolwidths=[None, None, None, 70],
+        )
+    )
+    return OK
+
+
+def _selected(patterns: Sequence[str], entry: Entry) -> bool:
+    return not patterns or any(
+        plan.selects(pattern, entry, variant)
+        for pattern in patterns
+        for variant in catalog.variants(entry)
+    )
+
+
+def tiers(entry: Entry) -> list[str]:
+    """The tiers that a scenario has promises of."""
+    own = {facet: Tier(word.partition(":")[0]) for facet, word in entry.tiers.items()}
+    stories = [parse(story) for _, story in entry.stories]
+    found = {tier for story in stories for tier in promises(Terms(story, own))}
+    return [str(tier) for tier in Tier if tier in found]
+
+
+def listing(entry: Entry) -> dict[str, object]:
+    """What `list --json` says of a scenario."""
+    value = dataclasses.asdict(dataclasses.replace(entry, body=None))  # type: ignore[arg-type]
+    del value["body"], value["source"], value["spans"]
+    return {
+        **value,
+        "id": entry.id,
+        "file": str(entry.file),
+        "tiers_promised": tiers(entry),
+        "variants": [variant.id for variant in catalog.variants(entry)],
+        "stories": [{"condition": condition, "story": story} for condition, story in entry.stories],
+    }
+
+
+def _add_show(commands: Commands) -> None:
+    parser = commands.add(
+        "show",
+        "show one scenario: its claim, source and stories",
+        "examples:\n  touchstone show recompiles/sizes_become_dynamic\n",
+        _show,
+    )
+    parser.add_argument("id", metavar="ID")
+
+
+def _show(asked: argparse.Namespace) -> int:
+    entries = catalog.read()
+    name = asked.id.partition("[")[0]
+    entry = next((e for e in entries if name in (e.id, *e.formerly)), None)
+    if entry is None:
+        raise UsageError(
+            f"there is no scenario {asked.id!r}{plan.near(asked.id, entries)}; `touchstone list` shows all"
+        )
+    say(text.scenario(entry, tiers(entry)))
+    return OK
