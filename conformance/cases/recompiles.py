@@ -176,7 +176,7 @@ def tensors_and_numbers_alternate(s: Subject) -> None:
     for size, number in (2, None), (3, 3), (4, None), (4, None), (5, 4), (5, 4), (6, None):
         product(s.randn(size), s.randn(size) if number is None else number)
     s.change("numbers of other kinds follow")
-    for other in 9, 2.5, 3.5, 4.5, True:
+    for other in 9, 2.5, 3.5, 4.5, False:
         product(s.randn(7), other)
 
 
