@@ -220,6 +220,7 @@ def describe(entry: Entry) -> dict[str, Any]:
     """What a record keeps of a scenario, so that reports need no catalog."""
     return {
         "claim": entry.claim,
+        "question": entry.question,
         "ref": entry.ref,
         "file": f"conformance/cases/{entry.file.name}",
         "line": entry.line,

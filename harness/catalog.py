@@ -10,7 +10,7 @@ import ast
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class Entry:
         stories: pairs of condition and text, in the order in which they are tried.
         spans: for each story, first and last line of its literal in the file.
         body: the function's syntax tree.
+        question: what the family asks, in the words of its module.
     """
 
     family: str
@@ -64,6 +65,7 @@ class Entry:
     torch: str
     formerly: tuple[str, ...]
     body: ast.FunctionDef = field(repr=False, compare=False)
+    question: str = ""
 
     @property
     def id(self) -> str:
@@ -146,6 +148,7 @@ def read_module(file: Path) -> list[Entry]:
     except SyntaxError as error:
         raise CatalogError([f"{file}:{error.lineno}: is not Python: {error.msg}"]) from error
     rows = text.splitlines()
+    question = (ast.get_docstring(tree) or "").partition("\n\n")[0]
     entries: list[Entry] = []
     problems: list[str] = []
     for node in tree.body:
@@ -158,7 +161,8 @@ def read_module(file: Path) -> list[Entry]:
                 and decorator.func.id == "scenario"
             ):
                 try:
-                    entries.append(_entry(file, rows, node, decorator))
+                    entry = _entry(file, rows, node, decorator)
+                    entries.append(replace(entry, question=" ".join(question.split())))
                 except CatalogError as error:
                     problems += error.problems
     if problems:

@@ -228,11 +228,16 @@ def _command(header: Mapping[str, Any], result: Result) -> str:
 def _families(record: Record, every: Sequence[Result]) -> list[dict[str, Any]]:
     names = table.implementations(record)
     grouped: dict[str, dict[str, list[Result]]] = {family: {} for family in table.families(record)}
+    for scenario in record.header["scenarios"]:
+        grouped[scenario.split("/")[0]][scenario] = []
     for result in every:
-        grouped[result.trial.family].setdefault(result.trial.scenario, []).append(result)
+        grouped[result.trial.family][result.trial.scenario].append(result)
     return [
         {
             "name": family,
+            "question": next(
+                record.header["scenarios"][scenario].get("question", "") for scenario in scenarios
+            ),
             "counts": _counts([each for found in scenarios.values() for each in found], names),
             "scenarios": [
                 {

@@ -120,7 +120,13 @@ def page(
 ) -> str:
     """The page, in Markdown."""
     versions = sorted({v for each in records for v in verdicts(Seed("", {}), (), [each])})
-    names = sorted({name for each in records for name in table.implementations(each)})
+    names = sorted(
+        {
+            described["profile"]["backend"]
+            for each in records
+            for described in each.header["implementations"].values()
+        }
+    )
     parts = [
         "# Where the catalog began",
         "",

@@ -57,8 +57,8 @@ def _expected(record: Record, trial: Trial) -> tuple[str, str]:
 
 
 def families(record: Record) -> list[str]:
-    """The families of the plan, in its order."""
-    return list(dict.fromkeys(trial.family for trial in record.planned))
+    """The families of the plan, in the order of the catalog, whatever order they ran in."""
+    return sorted({trial.family for trial in record.planned})
 
 
 def implementations(record: Record) -> list[str]:

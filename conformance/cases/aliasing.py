@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from harness.scenario import Subject, scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 
@@ -110,6 +112,30 @@ def kept_results_stay(s: Subject) -> None:
     double = s.compile(lambda x: x * 2)
     kept = [double(s.randn(3)) for _ in range(4)]
     s.note("results that were kept", kept)
+
+
+#: Operations that return what they are given, in a tensor of its own.
+NEUTRAL: dict[str, Callable[[Tensor], Tensor]] = {
+    "add 0": lambda x: x + 0,
+    "subtract 0": lambda x: x - 0,
+    "multiply by 1": lambda x: x * 1,
+    "divide by 1": lambda x: x / 1,
+}
+
+
+@scenario(
+    ref="torch.compiler: core concepts / results belong to the caller",
+    axes={"operation": ("add 0", "subtract 0", "multiply by 1", "divide by 1")},
+    expect="""
+    call 1: compiles, equals eager
+    argument after the result was changed: equals eager
+    """,
+)
+def neutral_operation_makes_a_tensor(s: Subject) -> None:
+    """An operation that changes no value still makes a new tensor: writing to the result leaves the argument alone."""
+    program, x = s.compile(NEUTRAL[s.axis("operation")]), s.randn(3)
+    program(x).add_(1)
+    s.note("argument after the result was changed", x)
 
 
 #: What `add_global` adds, and what it returns; each body binds them anew.

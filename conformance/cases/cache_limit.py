@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def add(x: Tensor, n: int) -> Tensor:
+def turn_around(x: Tensor, n: int) -> Tensor:
     """A program that needs a graph for every number, where numbers are static."""
-    return x + n
+    return n - x
 
 
-def add_thrice(x: Tensor, n: int) -> Tensor:
-    """Adds a number here, in a function that it calls, and in one that that one calls."""
+def use_thrice(x: Tensor, n: int) -> Tensor:
+    """Uses a number here, in a function that it calls, and in one that that one calls."""
 
     def inner(y: Tensor) -> Tensor:
-        return add(y + n, n)
+        return turn_around(y + n, n)
 
     return inner(x + n)
 
@@ -82,7 +82,7 @@ def mark_inner(x: Tensor, n: int) -> Tensor:
 def callees_stay_uncompiled(s: Subject) -> None:
     """Beyond the limit a function runs in eager together with all that it calls; its graphs stay in use."""
     s.config(recompile_limit=s.axis("limit"))
-    program = s.compile(add_thrice, dynamic=s.axis("dynamic"))
+    program = s.compile(use_thrice, dynamic=s.axis("dynamic"))
     for number in range(12):
         program(s.ones(3), number)
     s.change("the first two numbers come again")
@@ -140,7 +140,7 @@ def program_can_tell(s: Subject) -> None:
 def limit_can_be_an_error(s: Subject) -> None:
     """With the flag that says so, every call that needs a graph beyond the limit is an error."""
     s.config(recompile_limit=2, fail_on_recompile_limit_hit=True)
-    program = s.compile(add, dynamic=False)
+    program = s.compile(turn_around, dynamic=False)
     for number in range(4):
         s.attempt(program, s.ones(3), number)
 
@@ -158,7 +158,7 @@ def limit_can_be_an_error(s: Subject) -> None:
 def full_graphs_cannot_fall_back(s: Subject) -> None:
     """Where a full graph is demanded, a call beyond the limit is an error instead of running in eager."""
     s.config(recompile_limit=2)
-    program = s.compile(add, dynamic=False, fullgraph=True)
+    program = s.compile(turn_around, dynamic=False, fullgraph=True)
     for number in range(4):
         s.attempt(program, s.ones(3), number)
 
@@ -176,7 +176,7 @@ def full_graphs_cannot_fall_back(s: Subject) -> None:
 def accumulated_limit(s: Subject) -> None:
     """The limit on all compilations of one code object stops compiling too."""
     s.config(recompile_limit=8, accumulated_recompile_limit=2)
-    program = s.compile(add, dynamic=False)
+    program = s.compile(turn_around, dynamic=False)
     for number in range(4):
         program(s.ones(3), number)
 
@@ -201,7 +201,7 @@ def accumulated_limit(s: Subject) -> None:
 )
 def limit_as_keyword(s: Subject) -> None:
     """The limit can be given for one compiled function alone."""
-    program = s.compile(add, dynamic=False, recompile_limit=s.axis("limit"))
+    program = s.compile(turn_around, dynamic=False, recompile_limit=s.axis("limit"))
     for number in range(5):
         program(s.ones(3), number)
 
@@ -234,8 +234,8 @@ def wrappers_share_the_limit(s: Subject) -> None:
     """Wrappers of one function use up one limit, unless their compilations are isolated."""
     s.config(recompile_limit=2)
     options: dict[str, Any] = {"isolate_recompiles": True} if s.axis("isolate") else {}
-    first = s.compile(add, dynamic=False, name="the first wrapper", **options)
-    second = s.compile(add, dynamic=False, name="the second wrapper", **options)
+    first = s.compile(turn_around, dynamic=False, name="the first wrapper", **options)
+    second = s.compile(turn_around, dynamic=False, name="the second wrapper", **options)
     for number in range(3):
         first(s.ones(3), number)
         second(s.ones(3), number)

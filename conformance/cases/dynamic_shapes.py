@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def scale_or_shift(x: Tensor) -> Tensor:
     """Branches on a size far from the special sizes 0 and 1."""
-    return x * 1 if x.size(0) < 10 else x + 10  # noqa: PLR2004 - the program's own
+    return x * 2 if x.size(0) < 10 else x + 10  # noqa: PLR2004 - the program's own
 
 
 def scale_or_shift_at_two(x: Tensor) -> Tensor:
     """Branches just where the special sizes 0 and 1 end."""
-    return x * 1 if x.size(0) < 2 else x + 10  # noqa: PLR2004 - the program's own
+    return x * 2 if x.size(0) < 2 else x + 10  # noqa: PLR2004 - the program's own
 
 
 @scenario(
@@ -127,7 +127,7 @@ def closed_over_numbers(s: Subject) -> None:
     s.config(automatic_dynamic_shapes=s.axis("automatic"), specialize_int=s.axis("specialize_int"))
 
     def maker(number: int) -> Callable[[Tensor], Tensor]:
-        return lambda y: y + number
+        return lambda y: number - y
 
     program = s.compile(lambda x, function: function(x), dynamic=s.axis("dynamic"))
     for number in range(10):
