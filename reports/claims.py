@@ -67,6 +67,16 @@ def claims(record: Record) -> list[Claim]:
     )
 
 
+def by_need(record: Record) -> list[tuple[str, str, list[Claim | None]]]:
+    """Each need with its meaning and the claim of each implementation; None where it could not run."""
+    found = {(each.need, each.implementation): each for each in claims(record)}
+    names = table.implementations(record)
+    return [
+        (need, NEEDS.get(need, ""), [found.get((need, name)) for name in names])
+        for need in dict.fromkeys(need for need, _ in found)
+    ]
+
+
 def tally(
     results: Sequence[Result],
     needs: Mapping[str, Sequence[str]],

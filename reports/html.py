@@ -23,11 +23,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.model import MEANING, Verdict
-from harness.needs import NEEDS
 from harness.plan import rerun
 from harness.story import TIERS, StoryError, Tier, lines, parse
 from reports import table
-from reports.claims import Claim, Standing, claims
+from reports.claims import Standing, by_need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -194,7 +193,7 @@ def _shown(record: Record, every: Sequence[Result]) -> dict[str, Any]:
         "wide": len(names) >= _MANY,
         "families": _families(record, every),
         "everything": _counts(every, names),
-        "claims": _claims(record),
+        "claims": by_need(record),
         "trials": len(every),
         "scenarios": len({result.trial.scenario for result in every}),
         "verdicts": [(verdict, MEANING[verdict], verdicts[verdict]) for verdict in MEANING],
@@ -251,16 +250,6 @@ def _families(record: Record, every: Sequence[Result]) -> list[dict[str, Any]]:
             ],
         }
         for family, scenarios in grouped.items()
-    ]
-
-
-def _claims(record: Record) -> list[tuple[str, str, list[Claim | None]]]:
-    """Each need with its meaning and, for each implementation, how the claim stands; None where it could not run."""
-    found = {(each.need, each.implementation): each for each in claims(record)}
-    names = table.implementations(record)
-    return [
-        (need, NEEDS.get(need, ""), [found.get((need, name)) for name in names])
-        for need in dict.fromkeys(need for need, _ in found)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -79,7 +80,11 @@ def test_a_node_id_with_a_cell_and_k_choose_like_anywhere_in_pytest(tmp_path: Pa
     )
     assert "1 passed" in one.stdout, one.stdout
     chosen = under_pytest(
-        "conformance/", "--collect-only", "-k", "rebound and aot_eager", f"--report={tmp_path}"
+        "conformance/",
+        "--collect-only",
+        "-k",
+        "call_method_is_rebound and aot_eager",
+        f"--report={tmp_path}",
     )
     assert re.search(r"\b2/\d{3,} tests collected", chosen.stdout), chosen.stdout
 
@@ -112,7 +117,7 @@ def test_xdist_workers_and_one_process_make_the_same_record(tmp_path: Path) -> N
         assert_whole(record)
         stories.append({r.trial: r.exit.observation.story for r in record.results})
     assert stories[0] == stories[1]
-    assert len(stories[0]) == 8
+    assert len(stories[0]) >= 8
 
 
 def test_a_fault_costs_its_own_trials_and_no_others(tmp_path: Path) -> None:
@@ -199,7 +204,7 @@ def test_killing_the_zygote_by_hand_in_mid_run_loses_at_most_the_trials_in_fligh
     tmp_path: Path,
 ) -> None:
     running = subprocess.Popen(
-        [*touchstone("run", "--implementation=eager", "-n2", f"-o{tmp_path}")],
+        [*touchstone("run", "recompiles/*", "--implementation=eager", "-n2", f"-o{tmp_path}")],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -222,35 +227,32 @@ def test_killing_the_zygote_by_hand_in_mid_run_loses_at_most_the_trials_in_fligh
     assert running.returncode == (3 if lost else 0), output
 
 
+def draw(seed: str, number: int) -> list[str]:
+    """Trials of scenarios drawn from the catalog, one of each; .ci/run does all of them."""
+    draws = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    drawn = [(e, draws.choice(catalog.variants(e))) for e in draws.sample(catalog.read(), number)]
+    return [f"{entry.id}[{variant.id}]" if variant.id else entry.id for entry, variant in drawn]
+
+
+#: How trials end on an implementation that has nothing to hide.
+EXPECTED = {Verdict.PASS, Verdict.XFAIL, Verdict.UNSUPPORTED}
+
+
+@pytest.mark.parametrize(("isolation", "number"), [("fork", 40), ("spawn", 12)])
 @pytest.mark.parametrize("seed", ["1", "2"])
-def test_the_catalog_in_random_order_tells_the_stories_that_conform(
-    tmp_path: Path, seed: str
+def test_trials_in_random_order_tell_the_stories_that_conform(
+    tmp_path: Path, seed: str, isolation: str, number: int
 ) -> None:
-    ran = run(*touchstone("run", "--implementation=eager", f"--shuffle={seed}", f"-o{tmp_path}"))
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    record = read(tmp_path / "record.jsonl")
-    assert_whole(record)
-    assert verdicts(record, "eager") == {Verdict.PASS}
-    assert [r.trial for r in record.results] != sorted(record.planned, key=lambda t: t.id)
-
-
-@pytest.mark.parametrize("seed", ["3", "4"])
-def test_fresh_interpreters_tell_the_same_stories(tmp_path: Path, seed: str) -> None:
-    """One variant of each scenario, in random order; .ci/run does all variants."""
-    ids = [
-        f"{entry.id}[{variant.id}]" if variant.id else entry.id
-        for entry in catalog.read()
-        for variant in catalog.variants(entry)[:1]
-    ]
     ran = run(
-        *touchstone("run", *ids, "--implementation=eager", "--isolation=spawn"),
-        *(f"--shuffle={seed}", f"-o{tmp_path}"),
-        timeout=500,
+        *touchstone("run", *draw(seed, number), "--implementation=eager"),
+        *(f"--isolation={isolation}", f"--shuffle={seed}", f"-o{tmp_path}"),
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     record = read(tmp_path / "record.jsonl")
-    assert len(record.results) == len(ids)
-    assert verdicts(record, "eager") == {Verdict.PASS}
+    assert_whole(record)
+    assert len(record.results) == number
+    assert verdicts(record, "eager") <= EXPECTED
+    assert [r.trial for r in record.results] != sorted(record.planned, key=lambda t: t.id)
 
 
 def test_no_process_of_the_near_side_imports_torch(tmp_path: Path) -> None:
@@ -263,7 +265,7 @@ def test_no_process_of_the_near_side_imports_torch(tmp_path: Path) -> None:
     )
     ran = subprocess.run(
         [
-            *touchstone("run", "aliasing/*", "-n2", f"-o{tmp_path / 'out'}"),
+            *touchstone("run", SOME, "autocast/*", "-n2", f"-o{tmp_path / 'out'}"),
             f"--implementation={profile(tmp_path, 'honest')}",
         ],
         cwd=ROOT,
@@ -363,7 +365,7 @@ BAD: Sequence[tuple[list[str], int, str]] = [
     (["run", "nothing/*"], 4, "no scenario matches 'nothing/*'"),
     (["run", "aliasin/*"], 4, "did you mean aliasing"),
     (["run", "--isolation=magic"], 4, "invalid choice: 'magic'"),
-    (["list", "--family=nope"], 4, "there is no family 'nope'; there are aliasing"),
+    (["list", "--family=nope"], 4, "there is no family 'nope'; there are ahead_of_time"),
     (["list", "nope"], 4, "no scenario is like that"),
     (["show", "recompiles/sizes_become"], 4, "did you mean recompiles/sizes_become_dynamic"),
     (["report", "nope.jsonl", "-oX"], 4, "nope.jsonl cannot be read: No such file"),
@@ -449,4 +451,5 @@ def test_every_command_has_help_with_examples(command: str) -> None:
     ran = run(*touchstone(*([command] if command else []), "--help"))
     assert ran.returncode == 0
     assert ("examples:" in ran.stdout) == bool(command)
-    assert ("exit codes:" in ran.stdout) == (command in ("", "run", "doctor"))
+    own = ("", "run", "accept", "diff", "exchange", "doctor")
+    assert ("exit codes:" in ran.stdout) == (command in own)
