@@ -138,10 +138,10 @@ class Fork:
                 try:
                     return _dial(path)
                 except OSError:
-                    self._spawn(implementation, path)
-                    return _dial(path)
+                    return self._spawn(implementation, path)
 
-    def _spawn(self, implementation: Implementation, path: Path) -> None:
+    def _spawn(self, implementation: Implementation, path: Path) -> socket.socket:
+        """Start a zygote; returns a connection, made while the socket is ours: one that dies at once refuses none."""
         command = interpreter(implementation)
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -162,6 +162,7 @@ class Fork:
                     start_new_session=True,
                 )
             )
+            return _dial(path)
 
     def _socket(self, implementation: Implementation) -> Path:
         where = [implementation.python, implementation.requires, implementation.indexes]
