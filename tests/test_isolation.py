@@ -225,15 +225,13 @@ def test_a_zygote_without_warming_up_tells_the_same_stories(folder: Path, fork: 
     cold = Fork(folder / "cold", os.getpid(), warm=False)
     session = Session(Settings(folder, os.getpid(), "fork", 60.0), [EAGER])
     try:
-        for entry, variant in first_variants():
+        for entry, variant in first_variants()[::8]:
             session.isolation = fork
-            warm = session.run(entry, variant, "eager")
+            warm = session.run(entry, variant, "eager").exit.observation.story
             session.isolation = cold
-            assert warm.judgement.verdict is Verdict.PASS, warm.judgement
-            assert (
-                warm.exit.observation.story
-                == session.run(entry, variant, "eager").exit.observation.story
-            )
+            assert warm, entry.id
+            told = session.run(entry, variant, "eager").exit.observation.story
+            assert warm == told, entry.id
     finally:
         cold.close()
 
