@@ -189,3 +189,34 @@ def failed_backward_is_contained(s: Subject) -> None:
     backward = s.compile_backward(lambda _, loss: loss.backward())
     s.attempt(backward, x, loss)
     backward(x, x.sin().sum())
+
+
+def double(gradient: Tensor) -> Tensor:
+    """Twice a gradient."""
+    return gradient * 2
+
+
+def refuse(_: Tensor) -> None:
+    """A hook that raises."""
+    raise ValueError("the hook does not like this gradient")
+
+
+@scenario(
+    ref="torch.Tensor.register_hook / exceptions",
+    needs=("compiled_autograd",),
+    expect="""
+    call 1: compiles, captures a backward, raises ValueError, equals eager
+    call 2: compiles 2 graphs, equals eager
+    """,
+)
+def exceptions_of_hooks_arrive(s: Subject) -> None:
+    """What a hook raises comes out of the backward pass, and the next backward pass is unharmed."""
+
+    def step(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> None:
+        y = x.sin()
+        y.register_hook(hook)
+        y.sum().backward()
+
+    backward = s.compile_backward(step, fullgraph=False)
+    s.attempt(backward, s.randn(3).requires_grad_(), refuse)
+    backward(s.randn(3).requires_grad_(), double)
