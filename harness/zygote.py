@@ -177,6 +177,8 @@ class Zygote:
             pid = os.fork()
             if pid == 0:
                 self._become_branch(Zygote(listener, path, own), Implementation(**profile))
+            with contextlib.suppress(OSError):
+                os.setpgid(pid, pid)
             listener.close()
             self._branches[key] = pid, path
         return {"socket": self._branches[key][1]}
@@ -189,6 +191,7 @@ class Zygote:
         """Turn this fresh child into a warm zygote; never returns."""
         status = 1
         try:
+            os.setpgid(0, 0)  # what warming up leaves behind ends with it
             die_with(branch.guardian)
             signal.set_wakeup_fd(-1)
             for client in self._clients.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -234,6 +235,29 @@ def test_a_zygote_without_warming_up_tells_the_same_stories(folder: Path, fork: 
             assert warm == told, entry.id
     finally:
         cold.close()
+
+
+def test_what_warming_up_leaves_behind_ends_with_the_zygote(folder: Path, tmp_path: Path) -> None:
+    own = Fork(tmp_path, os.getpid())
+    session = Session(Settings(folder, os.getpid(), "fork", 60.0), [fault("daemon")])
+    session.isolation = own
+    entry, variant = first_variants()[-1]
+    session.run(entry, variant, "daemon")
+    assert commands_with(str(tmp_path))
+    own.close()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and commands_with(str(tmp_path)):
+        time.sleep(0.1)
+    assert commands_with(str(tmp_path)) == []
+
+
+def commands_with(text: str) -> list[str]:
+    """The command lines, of all processes, in which a text occurs."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            found.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [each for each in found if text in each]
 
 
 def test_the_zygote_ends_when_its_guardian_ends(tmp_path: Path) -> None:
