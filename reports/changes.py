@@ -261,11 +261,13 @@ def _meet(pair: Pair) -> Iterator[tuple[Result | None, Result | None]]:
 
 
 def _results(side: Side) -> dict[tuple[str, str], Result]:
-    return {
+    """By scenario and variant, in their order: the one in which trials ran may be any."""
+    found = {
         (each.trial.scenario, each.trial.variant): each
         for each in table.results(side.record)
         if each.trial.implementation == side.name
     }
+    return dict(sorted(found.items()))
 
 
 def _change(

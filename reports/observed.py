@@ -35,7 +35,7 @@ _TRACE = re.compile(
 )
 _SOURCE = re.compile(r"\s+# .*?# \S+:\d+ in \S+(?= \(HINT|\s*$)", re.MULTILINE)
 _VARYING = (
-    (re.compile(r"^\d+/\d+(?:_\d+)?: "), ""),
+    (re.compile(r"^!?\d+(?:/\d+){1,2}(?:_\d+)?: "), ""),
     (re.compile(r"\b0x[0-9a-fA-F]{6,}\b|\b\d{9,}\b"), "…"),
     (re.compile(r"(?<![\w.+~/-])(?:[\w.+~-]*/)+(?=[\w+-]+\.py\b)"), ""),
     (re.compile(r"(?<![\w.+~/-])/(?:[\w.+~-]+/)+(?=[\w.+-])"), ""),
