@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.adapter import Adapter, NotOffered, make
+from harness.adapter import NotOffered, make
 from harness.model import Implementation
 from harness.sight import ambient
 
@@ -39,28 +39,12 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
                 compiled(*arguments)
         with contextlib.suppress(NotOffered):  # then it has nothing to forget
             adapter.reset()
-    # Where there is an accelerator, the first backward pass starts its threads, and then nothing may fork.
-    if front_end and not torch.cuda.is_available():
-        _warm_backward(adapter, implementation.device)
     adapter.close()
     if ambient() != before:
         raise RuntimeError(f"warming up changed {before} to {ambient()}")
     importlib.import_module("torch._dynamo.utils").counters.clear()
     gc.collect()
     gc.freeze()
-
-
-def _warm_backward(adapter: Adapter, device: str) -> None:
-    """Capture and compile two backward passes: one that makes gradients, one that adds to them."""
-    layer = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU()).to(device)
-
-    def differentiate(x: Tensor) -> None:
-        layer(x).sum().backward()
-
-    compiled = adapter.compile_backward(differentiate, {}, dynamic_capture=True)
-    for _ in range(2):
-        compiled(torch.ones(2, 2, device=device))
-    adapter.reset()
 
 
 def programs(device: str) -> list[tuple[Callable[..., Any], list[tuple[Any, ...]]]]:
