@@ -72,6 +72,7 @@ class Doctor:
             backend="eager",
             adapter="",
             modules=(),
+            device="cpu" if implementation.modules else implementation.device,  # they may bring it
             options={},
             tools=(),
             interprets=True,

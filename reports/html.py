@@ -202,6 +202,7 @@ def _shown(record: Record, every: Sequence[Result]) -> dict[str, Any]:
         "deviations": len(found),
         "bugs": verdicts[Verdict.BUG],
         "missing": verdicts[Verdict.NOT_RUN],
+        "blind": len(table.unexplained(record)),
     }
 
 

@@ -152,9 +152,9 @@
   const FILTERS = NAMES.slice(1);
   let state = read();
 
-  function read() {
+  function read(hash = location.hash) {
     const found = Object.fromEntries(NAMES.map((name) => [name, ""]));
-    for (const part of location.hash.slice(1).split("&")) {
+    for (const part of hash.slice(1).split("&")) {
       const [name, ...rest] = part.split("=");
       if (NAMES.includes(name)) found[name] = decoded(rest.join("="));
     }
@@ -781,10 +781,10 @@
     if (event.key === "Escape" && state.trial) location.hash = address({ ...state, trial: "" });
   });
   document.addEventListener("click", (event) => {
-    const target = event.target.closest?.("a[href^='#verdict=']");
+    const target = event.target.closest?.(".stamp a[href^='#']");
     if (target) {
       event.preventDefault();
-      filter(Object.fromEntries([...FILTERS.map((name) => [name, ""]), ["verdict", target.hash.slice("#verdict=".length)]]));
+      filter(read(target.hash));
       byId("deviations").scrollIntoView();
     }
   });

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -369,6 +370,14 @@ def test_a_bug_and_a_missing_result_are_stamped_on_the_page() -> None:
     text = page_of(every_verdict()).text
     assert "This report is not trustworthy: Touchstone itself failed in 1 trial." in text
     assert "This report is not complete: 2 planned trials have no result." in text
+
+
+def test_a_known_deviation_without_a_reason_is_stamped_on_the_page() -> None:
+    blind = result(Trial("a/one", "", "eager"), Verdict.XFAIL)
+    assert blind.known is not None
+    todo = dataclasses.replace(blind, known=dataclasses.replace(blind.known, reason="TODO: why"))
+    assert "Not yet explained" not in page_of(recorded([blind])).text
+    assert "Not yet explained: 1 trial deviates" in page_of(recorded([todo])).text
 
 
 def test_a_run_without_bug_has_no_stamp() -> None:

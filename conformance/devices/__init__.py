@@ -1,0 +1,1 @@
+"""Devices that exercise the device axis without hardware; loaded by far-side processes."""

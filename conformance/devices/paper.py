@@ -1,0 +1,214 @@
+"""A device made of Python: memory of the CPU under the dispatch key PrivateUse1. Far side.
+
+Importing this module makes the device `paper` known to torch. Its tensors have storages with real addresses, so aliases
+are as visible as on hardware; each operator without a kernel here runs on the CPU, on the same memory. What a tensor's
+device is, is a label of its memory, and DLPack can change it: torch takes kDLExtDev for PrivateUse1
+(aten/src/ATen/DLConvertor.cpp).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils import _pytree, backend_registration
+
+NAME = "paper"
+
+#: What autocast computes in its lower precision.
+_REDUCED = ("matmul", "mm", "bmm", "addmm", "linear")
+
+#: Operators that only say how memory is looked at.
+_METADATA = (
+    "as_strided",
+    "view",
+    "view.dtype",
+    "view_as_real",
+    "view_as_complex",
+    "unfold",
+    "_reshape_alias",
+    "set_",
+    "set_.source_Storage",
+    "set_.source_Storage_storage_offset",
+    "set_.source_Tensor",
+)
+
+#: DLPack's device types, and where a DLManagedTensor keeps them: behind the pointer to its data.
+_CPU, _EXTENSION, _PLACE = 1, 12, ctypes.sizeof(ctypes.c_void_p)
+
+_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_pointer.restype = ctypes.c_void_p
+_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+
+
+class _Module(backend_registration._DummyBackendModule):
+    """What torch asks of `torch.paper`."""
+
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.float16, torch.bfloat16]
+
+    def get_rng_state(self, _device: object = None) -> torch.Tensor:
+        return torch.get_rng_state()
+
+    def set_rng_state(self, state: torch.Tensor, _device: object = None) -> None:
+        torch.set_rng_state(state)
+
+
+def _relabel(tensor: torch.Tensor, kind: int) -> torch.Tensor:
+    """The same memory with the same sizes and strides, on another device."""
+    capsule = torch._C._to_dlpack(tensor)
+    address = _pointer(capsule, b"dltensor")
+    assert address is not None
+    ctypes.c_int.from_address(address + _PLACE).value = kind
+    made: torch.Tensor = torch._C._from_dlpack(capsule)
+    return _lay(made, tensor.size(), tensor.stride(), 0)
+
+
+def _lay(
+    tensor: torch.Tensor, size: Sequence[int], stride: Sequence[int], offset: int
+) -> torch.Tensor:
+    if tensor.size() == size and tensor.stride() == stride and tensor.storage_offset() == offset:
+        return tensor
+    laid: torch.Tensor = torch.ops.aten.as_strided_.default(tensor, size, stride, offset)
+    return laid
+
+
+def _metadata(op: torch._ops.OpOverload) -> Callable[..., object]:
+    """The CPU's kernel itself, for operators that read and write no memory: results keep device and storage."""
+    keys = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)
+    return lambda *args, **kwargs: op.redispatch(keys, *args, **kwargs)
+
+
+def _empty(
+    size: Sequence[int],
+    *,
+    dtype: torch.dtype | None = None,
+    memory_format: torch.memory_format | None = None,
+    **_: object,
+) -> torch.Tensor:
+    made = torch.empty(size, dtype=dtype, memory_format=memory_format or torch.contiguous_format)
+    return _relabel(made, _EXTENSION)
+
+
+def _empty_strided(
+    size: Sequence[int], stride: Sequence[int], *, dtype: torch.dtype | None = None, **_: object
+) -> torch.Tensor:
+    return _relabel(torch.empty_strided(size, stride, dtype=dtype), _EXTENSION)
+
+
+def _copy(source: torch.Tensor, target: torch.Tensor, *_: object) -> torch.Tensor:
+    _lower(target).copy_(_lower(source))
+    return target
+
+
+def _lower(value: Any) -> Any:  # noqa: ANN401 - any argument of any operator
+    if isinstance(value, torch.Tensor) and value.device.type == NAME:
+        if value.numel() == 0:  # an operator may resize it; there is no memory to share
+            return torch.empty_strided(value.size(), value.stride(), dtype=value.dtype)
+        return _relabel(value, _CPU)
+    if isinstance(value, torch.device) and value.type == NAME:
+        return torch.device("cpu")
+    return value
+
+
+def _on_cpu(op: torch._ops.OpOverload, *args: object, **kwargs: object) -> object:
+    """Run an operator on the CPU, on the memory of its arguments; results keep what its schema says of aliases."""
+    lowered, options = _pytree.tree_map(_lower, (args, kwargs))
+    results = op(*lowered, **options)
+    given = _by_alias(op, args, kwargs)
+    seen = _by_alias(op, lowered, options)
+    returns = op._schema.returns
+    if len(returns) == 1:
+        return _raise(results, returns[0], given, seen)
+    return tuple(
+        _raise(each, what, given, seen) for each, what in zip(results, returns, strict=True)
+    )
+
+
+def _by_alias(
+    op: torch._ops.OpOverload, args: Sequence[object], kwargs: Mapping[str, object]
+) -> dict[str, torch.Tensor]:
+    """The arguments that results may be or alias, by the name that the schema gives the alias."""
+    found: dict[str, torch.Tensor] = {}
+    for place, argument in enumerate(op._schema.arguments):
+        value = args[place] if place < len(args) else kwargs.get(argument.name)
+        if argument.alias_info and isinstance(value, torch.Tensor):
+            found.update(dict.fromkeys(argument.alias_info.before_set, value))
+    return found
+
+
+def _raise(
+    result: Any,  # noqa: ANN401 - any result of any operator
+    what: Any,  # noqa: ANN401 - torch._C.Argument
+    given: Mapping[str, torch.Tensor],
+    seen: Mapping[str, torch.Tensor],
+) -> object:
+    if isinstance(result, list):
+        return [_raise(each, what, given, seen) for each in result]
+    if not isinstance(result, torch.Tensor):
+        return result
+    name = next(iter(what.alias_info.before_set), "") if what.alias_info else ""
+    if name not in given:
+        return _relabel(result, _EXTENSION)
+    source = given[name]
+    if what.alias_info.is_write:
+        if result.size() != source.size():
+            source.data = _relabel(result, _EXTENSION)
+        return source
+    raise NotImplementedError("the device `paper` has no kernel for this view")
+
+
+def _reduce(packet: torch._ops.OpOverloadPacket) -> Callable[..., object]:
+    """What autocast makes of an operator: its floating tensors are cast first."""
+    key = torch._C._parse_dispatch_key("AutocastPrivateUse1")
+    assert key is not None
+    autocast = torch._C.DispatchKeySet(key)
+
+    def cast(value: object, dtype: torch.dtype) -> object:
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            return value.to(dtype)
+        return value
+
+    def run(*args: object, **kwargs: object) -> object:
+        dtype = torch.get_autocast_dtype(NAME)
+        with torch._C._ExcludeDispatchKeyGuard(autocast):
+            cast_args, cast_options = _pytree.tree_map(
+                lambda each: cast(each, dtype), (args, kwargs)
+            )
+            return packet.default(*cast_args, **cast_options)
+
+    return run
+
+
+backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())
+
+
+def _tag(storage: Any) -> str | None:  # noqa: ANN401 - any of torch's kinds of storage
+    return NAME if storage.device.type == NAME else None
+
+
+def _restore(storage: Any, location: str) -> Any:  # noqa: ANN401 - any of torch's kinds of storage
+    if not location.startswith(NAME):
+        return None
+    held = torch.empty(0, dtype=torch.uint8).set_(storage)
+    return _relabel(held, _EXTENSION).untyped_storage()
+
+
+torch.serialization.register_package(5, _tag, _restore)  # before torch's own for any device
+
+# Registrations live as long as their libraries.
+_KERNELS = torch.library.Library("aten", "IMPL")
+_KERNELS.impl("empty.memory_format", _empty, "PrivateUse1")
+_KERNELS.impl("empty_strided", _empty_strided, "PrivateUse1")
+for _name in _METADATA:
+    _packet, _, _overload = _name.partition(".")
+    _op = getattr(getattr(torch.ops.aten, _packet), _overload or "default")
+    _KERNELS.impl(_name, _metadata(_op), "PrivateUse1")
+_KERNELS.impl("_copy_from", _copy, "PrivateUse1")
+for _name in _REDUCED:
+    _KERNELS.impl(_name, _reduce(getattr(torch.ops.aten, _name)), "AutocastPrivateUse1")
+_FALLBACK = torch.library.Library("_", "IMPL")
+_FALLBACK.fallback(_on_cpu, "PrivateUse1")
+_FALLBACK.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
