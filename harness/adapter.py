@@ -57,8 +57,6 @@ class Adapter:
     def __init__(self, implementation: Implementation) -> None:
         self.implementation = implementation
         self.channels: dict[str, str] = {}
-        for module in implementation.modules:
-            importlib.import_module(module)
 
     def compile(
         self, program: Callable[..., Any], options: Mapping[str, Any]
@@ -132,12 +130,23 @@ def _kind(adapter: Adapter) -> str:
     return type(adapter).__name__
 
 
+def introduce(implementation: Implementation) -> None:
+    """Import the modules that a profile names; one of them may bring the device that tensors are to be on.
+
+    Raises:
+        Exception: whatever importing them raises.
+    """
+    for module in implementation.modules:
+        importlib.import_module(module)
+
+
 def make(implementation: Implementation) -> Adapter:
     """The adapter that a profile names; torch.compile's where it names none.
 
     Raises:
         Exception: whatever importing the implementation raises.
     """
+    introduce(implementation)
     named = implementation.adapter or "harness.torch_compile:TorchCompile"
     made = resolve(named)(implementation)
     if not isinstance(made, Adapter):

@@ -124,6 +124,12 @@ def run(job: Job, write: Answer) -> None:
     if not job.name:
         write(_check(Implementation(**job.implementation)))
         return
+    try:
+        adapter.introduce(Implementation(**job.implementation))  # the oracle is on its device
+    except Exception as error:  # noqa: BLE001 - the implementation's own import
+        write({"failure": dataclasses.asdict(_failure(error, "import"))})
+        write({"end": {"channels": {}, "artefacts": []}})
+        return
     if job.order:
         write({"end": _take_over(job, write)})
         return
@@ -233,6 +239,7 @@ def main(arguments: list[str]) -> None:
     prepare()
     answer = Answer(Path(arguments[1]))
     if len(arguments) > 3:  # noqa: PLR2004 - the fourth makes it a step of a trial
+        adapter.introduce(Implementation(**job.implementation))
         find(job)
         fulfil(lambda order: run_step(job, order, answer), Path(arguments[3]))
     else:

@@ -22,6 +22,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "conformance" / "known"
 
 _FIELDS = {each.name: each for each in dataclasses.fields(Known)}
 _REQUIRED = ("scenario", "implementation", "signature", "reason")
+_PLACE = ("scenario", "signature")
 
 
 class KnownError(Exception):
@@ -55,7 +56,30 @@ def read_file(file: Path) -> tuple[Known, ...]:
     if document or not isinstance(tables, list):
         strange = ", ".join(document) or "[known]"
         raise KnownError(f"{file} has {strange}; write each entry as a table [[known]]")
-    return tuple(_read_entry(file, number, table) for number, table in enumerate(tables, start=1))
+    return tuple(
+        _read_entry(file, number, single)
+        for number, table in enumerate(tables, start=1)
+        for single in _spread(file, number, table)
+    )
+
+
+def _spread(file: Path, number: int, table: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """One table for each deviation of a table that gives one reason to several."""
+    if "deviations" not in table:
+        return [table]
+    shared = {name: value for name, value in table.items() if name != "deviations"}
+    found = table["deviations"]
+    if (
+        not isinstance(found, list)
+        or not found
+        or set(shared) & set(_PLACE)
+        or any(not isinstance(each, dict) or set(each) != set(_PLACE) for each in found)
+    ):
+        raise KnownError(
+            f"{file}: entry {number}: `deviations` is a list of tables with {' and '.join(_PLACE)}, which then stand "
+            "nowhere else in the entry"
+        )
+    return [{**shared, **each} for each in found]
 
 
 def _read_entry(file: Path, number: int, table: Mapping[str, object]) -> Known:

@@ -76,6 +76,43 @@ def test_entries_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
     assert found == ["family/a", "family/b", "family/c"]
 
 
+def test_one_reason_explains_several_deviations(tmp_path: Path) -> None:
+    text = """
+[[known]]
+implementation = "mine"
+reason = "what is mutated is a copy"
+deviations = [
+    { scenario = "a/*", signature = "call 1 is missing" },
+    { scenario = "b/c", signature = "call 2 compiles" },
+]
+"""
+    found = known.read(written(tmp_path, text))
+    assert [(each.scenario, each.signature) for each in found] == [
+        ("a/*", "call 1 is missing"),
+        ("b/c", "call 2 compiles"),
+    ]
+    assert {each.reason for each in found} == {"what is mutated is a copy"}
+
+
+@pytest.mark.parametrize(
+    "deviations",
+    [
+        "[]",
+        '"a/*"',
+        '[{ scenario = "a/*" }]',
+        '[{ scenario = "a", signature = "x", reason = "y" }]',
+    ],
+)
+def test_deviations_must_be_places_and_signatures(tmp_path: Path, deviations: str) -> None:
+    text = f'[[known]]\nimplementation = "mine"\nreason = "y"\ndeviations = {deviations}\n'
+    assert "list of tables with scenario and signature" in refused(tmp_path, text)
+
+
+def test_a_place_stands_in_the_entry_or_in_its_deviations(tmp_path: Path) -> None:
+    text = ENTRY + 'deviations = [{ scenario = "a/*", signature = "x" }]\n'
+    assert "stand nowhere else in the entry" in refused(tmp_path, text)
+
+
 def test_a_folder_without_files_has_no_entries(tmp_path: Path) -> None:
     assert known.read(tmp_path) == ()
     assert known.read(tmp_path / "nowhere") == ()

@@ -116,6 +116,9 @@ def _lower(value: Any) -> Any:  # noqa: ANN401 - any argument of any operator
 def _on_cpu(op: torch._ops.OpOverload, *args: object, **kwargs: object) -> object:
     """Run an operator on the CPU, on the memory of its arguments; results keep what its schema says of aliases."""
     lowered, options = _pytree.tree_map(_lower, (args, kwargs))
+    for argument in op._schema.arguments:
+        if argument.is_out:  # an operator may resize it
+            options[argument.name] = torch.empty(0, dtype=options[argument.name].dtype)
     results = op(*lowered, **options)
     given = _by_alias(op, args, kwargs)
     seen = _by_alias(op, lowered, options)
@@ -153,11 +156,52 @@ def _raise(
     if name not in given:
         return _relabel(result, _EXTENSION)
     source = given[name]
-    if what.alias_info.is_write:
-        if result.size() != source.size():
-            source.data = _relabel(result, _EXTENSION)
-        return source
-    raise NotImplementedError("the device `paper` has no kernel for this view")
+    if not what.alias_info.is_write:
+        raise NotImplementedError(f"the device `{NAME}` has no kernel for this view")
+    if (
+        result.size() != source.size()
+    ):  # it was empty, or `out`: the memory of the result is its own
+        _adopt(source, _relabel(result, _EXTENSION))
+    elif result.data_ptr() != source.data_ptr():
+        _lower(source).copy_(result)
+    return source
+
+
+def _adopt(tensor: torch.Tensor, other: torch.Tensor) -> None:
+    """Make a tensor look at another's memory in the other's way."""
+    size, stride, offset = other.size(), other.stride(), other.storage_offset()
+    torch.ops.aten.set_.source_Storage_storage_offset(
+        tensor, other.untyped_storage(), offset, size, stride
+    )
+
+
+def _resize(
+    tensor: torch.Tensor, size: Sequence[int], *, memory_format: torch.memory_format | None = None
+) -> torch.Tensor:
+    wanted = torch.empty(
+        size, dtype=tensor.dtype, memory_format=memory_format or torch.contiguous_format
+    )
+    had = tensor.untyped_storage().nbytes() - tensor.storage_offset() * tensor.element_size()
+    if (
+        wanted.untyped_storage().nbytes() > had
+    ):  # memory of paper does not grow: what was there moves
+        flat = _lower(tensor.as_strided((had // tensor.element_size(),), (1,)))
+        wanted.as_strided((flat.numel(),), (1,)).copy_(flat)
+        _adopt(tensor, _relabel(wanted, _EXTENSION))
+        return tensor
+    return _lay(tensor, wanted.size(), wanted.stride(), int(tensor.storage_offset()))
+
+
+def _convolve(*args: object) -> object:
+    """What torch wants of a device instead of a kernel for `convolution`."""
+    return _on_cpu(torch.ops.aten.convolution.default, *args)
+
+
+def _convolve_backward(gradient: torch.Tensor, *args: object) -> object:
+    image, weight, *others = args
+    sizes = [gradient.size(1)]
+    backward = torch.ops.aten.convolution_backward.default
+    return _on_cpu(backward, gradient, image, weight, sizes, *others)
 
 
 def _reduce(packet: torch._ops.OpOverloadPacket) -> Callable[..., object]:
@@ -200,15 +244,25 @@ torch.serialization.register_package(5, _tag, _restore)  # before torch's own fo
 
 # Registrations live as long as their libraries.
 _KERNELS = torch.library.Library("aten", "IMPL")
-_KERNELS.impl("empty.memory_format", _empty, "PrivateUse1")
-_KERNELS.impl("empty_strided", _empty_strided, "PrivateUse1")
+_FALLBACK = torch.library.Library("_", "IMPL")
+
+
+def _register(name: str, kernel: Callable[..., object], key: str = "PrivateUse1") -> None:
+    """Make a function the kernel of an operator. Dynamo does not look into it, as it would not into a real device's."""
+    _KERNELS.impl(name, torch.compiler.disable(kernel), key)
+
+
 for _name in _METADATA:
     _packet, _, _overload = _name.partition(".")
     _op = getattr(getattr(torch.ops.aten, _packet), _overload or "default")
-    _KERNELS.impl(_name, _metadata(_op), "PrivateUse1")
-_KERNELS.impl("_copy_from", _copy, "PrivateUse1")
+    _register(_name, _metadata(_op))
 for _name in _REDUCED:
-    _KERNELS.impl(_name, _reduce(getattr(torch.ops.aten, _name)), "AutocastPrivateUse1")
-_FALLBACK = torch.library.Library("_", "IMPL")
-_FALLBACK.fallback(_on_cpu, "PrivateUse1")
+    _register(_name, _reduce(getattr(torch.ops.aten, _name)), "AutocastPrivateUse1")
+_register("empty.memory_format", _empty)
+_register("empty_strided", _empty_strided)
+_register("resize_", _resize)
+_register("_copy_from", _copy)
+_register("convolution_overrideable", _convolve)
+_register("convolution_backward_overrideable", _convolve_backward)
+_FALLBACK.fallback(torch.compiler.disable(_on_cpu), "PrivateUse1")
 _FALLBACK.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
