@@ -275,6 +275,9 @@ def _judge_story(terms: Terms, exit_: Exit, differences: tuple[Difference, ...])
             kept=kept,
             signature=signature,
         )
+    if terms.unmet and not any(map(_compiled, exit_.observation.story)):
+        reason = f"needs {' and '.join(terms.unmet)}; conforms, but nothing was compiled in it that could tell"
+        return Judgement(Verdict.UNSUPPORTED, reason, signature="idle")
     if differences:
         fewer = _compilations(terms.story) - _compilations(exit_.observation.story)
         reason = (
@@ -309,6 +312,7 @@ def _tier(terms: Terms, event: Event, facet: str) -> Tier:
 
 def _differences(terms: Terms, told: Story) -> Iterator[Difference]:
     never_more = not terms.exact and _never_more(terms.story, told)
+    at_work = any(map(_compiled, told))
     for position, (left, right) in enumerate(zip_longest(terms.story, told)):
         if left is None or right is None or not _comparable(left, right):
             event = left or right
@@ -319,7 +323,8 @@ def _differences(terms: Terms, told: Story) -> Iterator[Difference]:
         for facet in USUAL:
             if before.get(facet) == after.get(facet) or _silent(facet, before, after, right):
                 continue
-            better = facet == "compiles" and never_more and _compiled(right)
+            compiled = at_work if isinstance(right, Act) else _compiled(right)
+            better = facet == "compiles" and never_more and compiled
             tier = _tier(terms, left, facet)
             yield Difference(
                 position, facet, tier, before.get(facet, ""), after.get(facet, ""), better
@@ -353,8 +358,8 @@ def _by_facet(event: Event) -> dict[str, str]:
 
 
 def _compiled(event: Event) -> bool:
-    """Whether compiled code ran: not compiling at all is no improvement."""
-    return isinstance(event, Act) or (isinstance(event, Call) and event.ran in (COMPILES, REUSES))
+    """Whether something was compiled or compiled code ran: not compiling at all is no improvement."""
+    return bool(_graphs(event)) or (isinstance(event, Call) and event.ran in (COMPILES, REUSES))
 
 
 def _graphs(event: Event) -> int:

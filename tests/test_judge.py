@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.judge import CAPTURED, NOT_OFFERED, USUAL, Terms, fails, judge, promises
+from harness.judge import CAPTURED, NOT_CLAIMED, NOT_OFFERED, USUAL, Terms, fails, judge, promises
 from harness.model import Exit, Failure, Judgement, Known, Observation, Verdict
 from harness.story import TIERS, Call, Event, Note, Step, Story, Tier, Told, parse
 
@@ -471,6 +471,22 @@ def test_an_unmet_need_that_is_met_after_all_passes_with_a_hint() -> None:
     assert made.verdict is Verdict.PASS
     assert made.reason == "conforms although fullgraph is not claimed: claim it"
     assert made.kept == TIERS
+
+
+def test_where_nothing_is_compiled_an_unmet_need_is_not_probed() -> None:
+    idle = "set a flag: succeeds\nflag = True"
+    assert told(idle, idle).verdict is Verdict.PASS
+    made = told(idle, idle, unmet=("fullgraph",))
+    assert made.verdict is Verdict.UNSUPPORTED
+    assert "nothing was compiled" in made.reason
+    assert NOT_CLAIMED not in made.reason
+
+
+def test_an_act_that_compiles_nothing_is_an_improvement_only_beside_compiled_code() -> None:
+    act, call = "export: compiles, succeeds", "\ncall 1: compiles, equals eager"
+    silent = act.replace("compiles, ", "")
+    assert told(silent + call, act + call).verdict is Verdict.IMPROVED
+    assert told(silent, act).verdict is Verdict.FAIL
 
 
 def test_a_scenario_that_does_not_speak_of_this_torch_is_unsupported() -> None:
