@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
+from harness.compilations import compiled, never_more, total
 from harness.model import Difference, Exit, Failure, Judgement, Known, Verdict
 from harness.story import (
     COMPILES,
@@ -275,11 +276,11 @@ def _judge_story(terms: Terms, exit_: Exit, differences: tuple[Difference, ...])
             kept=kept,
             signature=signature,
         )
-    if terms.unmet and not any(map(_compiled, exit_.observation.story)):
+    if terms.unmet and not any(map(compiled, exit_.observation.story)):
         reason = f"needs {' and '.join(terms.unmet)}; conforms, but nothing was compiled in it that could tell"
         return Judgement(Verdict.UNSUPPORTED, reason, signature="idle")
     if differences:
-        fewer = _compilations(terms.story) - _compilations(exit_.observation.story)
+        fewer = total(terms.story) - total(exit_.observation.story)
         reason = (
             f"{fewer} fewer compilations than the story has" if fewer else _other_gain(differences)
         )
@@ -311,8 +312,8 @@ def _tier(terms: Terms, event: Event, facet: str) -> Tier:
 
 
 def _differences(terms: Terms, told: Story) -> Iterator[Difference]:
-    never_more = not terms.exact and _never_more(terms.story, told)
-    at_work = any(map(_compiled, told))
+    not_more = not terms.exact and never_more(terms.story, told)
+    at_work = any(map(compiled, told))
     for position, (left, right) in enumerate(zip_longest(terms.story, told)):
         if left is None or right is None or not _comparable(left, right):
             event = left or right
@@ -323,8 +324,8 @@ def _differences(terms: Terms, told: Story) -> Iterator[Difference]:
         for facet in USUAL:
             if before.get(facet) == after.get(facet) or _silent(facet, before, after, right):
                 continue
-            compiled = at_work if isinstance(right, Act) else _compiled(right)
-            better = facet == "compiles" and never_more and compiled
+            works = at_work if isinstance(right, Act) else compiled(right)
+            better = facet == "compiles" and not_more and works
             tier = _tier(terms, left, facet)
             yield Difference(
                 position, facet, tier, before.get(facet, ""), after.get(facet, ""), better
@@ -355,30 +356,6 @@ def _by_facet(event: Event) -> dict[str, str]:
     for facet, text in facets(event):
         texts[facet] = f"{texts[facet]}, {text}" if facet in texts else text
     return texts
-
-
-def _compiled(event: Event) -> bool:
-    """Whether something was compiled or compiled code ran: not compiling at all is no improvement."""
-    return bool(_graphs(event)) or (isinstance(event, Call) and event.ran in (COMPILES, REUSES))
-
-
-def _graphs(event: Event) -> int:
-    return event.graphs or 0 if isinstance(event, Act | Call) else 0
-
-
-def _compilations(story: Story) -> int:
-    return sum(_graphs(event) for event in story)
-
-
-def _never_more(expected: Story, told: Story) -> bool:
-    """Whether at no point of the story more has been compiled than the story has."""
-    ahead = 0
-    for left, right in zip_longest(expected, told):
-        ahead += _graphs(right) if right else 0
-        ahead -= _graphs(left) if left else 0
-        if ahead > 0:
-            return False
-    return True
 
 
 def _fell_back(terms: Terms, exit_: Exit) -> str:

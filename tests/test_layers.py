@@ -28,6 +28,7 @@ NEAR = frozenset(
         "catalog",
         "lint",
         "judge",
+        "compilations",
         "known",
         "implementations",
         "plan",
