@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from harness.compilations import compiled, never_more, total
+from harness.known import explains
 from harness.model import Difference, Exit, Failure, Judgement, Known, Verdict
 from harness.story import (
     COMPILES,
@@ -161,7 +162,7 @@ def _apply_known(terms: Terms, judgement: Judgement) -> Judgement:
             verdict=Verdict.XPASS,
             reason=f"listed as known ({known.reason}) but conforms: delete the entry",
         )
-    if judgement.signature == known.signature:
+    if explains(known, judgement.signature):
         return replace(judgement, verdict=Verdict.XFAIL, reason=known.reason)
     return replace(
         judgement,

@@ -129,6 +129,12 @@ def find(
     )
 
 
+def explains(entry: Known, signature: str) -> bool:
+    """Whether an entry expects a signature; a star in it stands for what varies from run to run."""
+    parts = map(re.escape, entry.signature.split("*"))
+    return re.fullmatch(".*".join(parts), signature, re.DOTALL) is not None
+
+
 def covers(entry: Known, trial: Trial) -> bool:
     """Whether an entry's pattern names the scenario and variant of a trial."""
     return _matches(entry.scenario, trial.id.partition(" @ ")[0])

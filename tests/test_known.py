@@ -45,6 +45,27 @@ def refused(folder: Path, text: str) -> str:
     return str(caught.value)
 
 
+# signatures
+
+
+@pytest.mark.parametrize(
+    ("expected", "signature", "explained"),
+    [
+        ("call 2 compiles", "call 2 compiles", True),
+        ("call 2 compiles", "call 2 compiles; call 3 compiles", False),
+        ("call * differs", "call 4 differs", True),
+        ("call * differs*", "call 3 differs in value of result[0]; call 4 mutates", True),
+        ("call * differs", "call 4 compiles", False),
+        ("value of result[0]", "value of result0", False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_a_star_in_a_signature_stands_for_what_varies(
+    expected: str, signature: str, *, explained: bool
+) -> None:
+    assert known.explains(entry(signature=expected), signature) is explained
+
+
 # reading
 
 

@@ -96,3 +96,27 @@ def instances_share_a_graph(s: Subject) -> None:
     marked = sum("[inline-inbuilt-nn-modules-candidate]" in guards for guards in s.guards())
     s.tell("guards that mark a candidate for inlining", marked, tier="may")
     s.tell("graph inputs", sorted({graph.inputs for graph in s.graphs()}), tier="may")
+
+
+@scenario(
+    ref="torch.compiler: modules / parameters are inputs",
+    expect="""
+    call 1: compiles, equals eager
+    change: the weights are doubled in place
+    call 2: reuses, equals eager
+    change: other weights are loaded
+    call 3: reuses, equals eager
+    """,
+)
+def weights_are_updated(s: Subject) -> None:
+    """A compiled layer computes with the weights that it has when it is called, and need not be compiled for them."""
+    layer, other = s.place(torch.nn.Linear(10, 4)), s.place(torch.nn.Linear(10, 4))
+    model, x = s.compile(layer), s.randn(4, 10)
+    with torch.no_grad():
+        model(x)
+        s.change("the weights are doubled in place")
+        layer.weight.mul_(2)
+        model(x)
+        s.change("other weights are loaded")
+        layer.load_state_dict(other.state_dict())
+        model(x)
