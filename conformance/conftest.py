@@ -19,7 +19,17 @@ from conformance import __file__ as _package
 from conformance import header
 from conformance.ending import Ending
 from conformance.recorder import PROPERTY, Recorder
-from conformance.request import OPTIONS, Request, RequestError, begin, find_request, go_on, leave
+from conformance.request import (
+    OPTIONS,
+    Request,
+    RequestError,
+    begin,
+    find_request,
+    go_on,
+    leave,
+    sign_off,
+    sign_on,
+)
 from conformance.session import MODES, Session, Settings, open_folder
 from harness import accept, catalog, known, plan
 from harness.catalog import Entry, Variant
@@ -120,6 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if given:
         request = find_request(Path(given[0]))
         _open(config, request, (*request.known, *known.read()), *given)
+        sign_on(Path(given[0]))
         return
     resumed = config.getoption("--resume")
     old = Path(resumed).absolute() if resumed else None
@@ -177,6 +188,7 @@ def _open(
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the zygotes."""
     if _session in config.stash:
+        sign_off(config.stash[_session].settings.folder)
         config.stash[_session].close()
     if _ending in config.stash:
         config.stash[_ending].forget()

@@ -20,7 +20,7 @@ import pytest
 
 from conformance import header
 from conformance.ending import Ending
-from conformance.request import Request, find_plan
+from conformance.request import Request, find_plan, interrupt_workers
 from conformance.session import Session
 from harness import accept, catalog, resume
 from harness.catalog import Entry
@@ -150,8 +150,9 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
-        """Let nothing disturb the end that begins here."""
+        """Let nothing disturb the end that begins here, and no worker go on."""
         self._ending.begin()
+        interrupt_workers(self._session.settings.folder)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

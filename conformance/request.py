@@ -6,10 +6,12 @@ that leaves to a run. Must not know pytest.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
 import pickle
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,3 +137,20 @@ def find_plan(folder: Path) -> tuple[Trial, ...]:
     """The whole plan, of which each process that collected found the same shard."""
     found: tuple[Trial, ...] = pickle.loads((folder / "plan").read_bytes())  # noqa: S301 - our own
     return found
+
+
+def sign_on(folder: Path) -> None:
+    """Be known as a worker to the process that began the run."""
+    (folder / f"worker-{os.getpid()}").touch()
+
+
+def sign_off(folder: Path) -> None:
+    """Be known no longer."""
+    (folder / f"worker-{os.getpid()}").unlink(missing_ok=True)
+
+
+def interrupt_workers(folder: Path) -> None:
+    """Interrupt the workers, as a terminal does and as a signal to one process does not."""
+    for paper in folder.glob("worker-*"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(paper.name.removeprefix("worker-")), signal.SIGINT)
