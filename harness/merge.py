@@ -75,12 +75,12 @@ class _Given:
     @property
     def digest(self) -> str:
         """Of the whole plan."""
-        return str((self.header.get("shard") or self.header)["plan_digest"])
+        return str((self.header.get("shard", self.header))["plan_digest"])
 
     @property
     def whole(self) -> tuple[Trial, ...]:
         """The whole plan, of which the record's own may be a part."""
-        return tuple(Trial(**each) for each in (self.header.get("shard") or self.header)["plan"])
+        return tuple(Trial(**each) for each in (self.header.get("shard", self.header))["plan"])
 
 
 def merge(records: Mapping[str, Record]) -> Merged:
@@ -147,20 +147,37 @@ def check_header(name: str, header: Mapping[str, Any]) -> None:
         raise RecordError(f"{name} is damaged: its header has no {', '.join(lost)}; run again")
 
 
+def suite_in_words(suite: Mapping[str, Any]) -> str:
+    """A suite in words."""
+    return f"{suite.get('catalog')} of Touchstone {suite.get('version')}"
+
+
 def _check(first: _Given, each: _Given) -> None:
     """Refuse what cannot be part of one record with the first, or is not what it says.
 
     Raises:
         RecordError: it cannot.
     """
-    if plan.digest(each.whole) != each.digest or not set(each.record.planned) <= set(each.whole):
+    try:
+        described = {
+            **each.header["scenarios"],
+            **each.header.get("shard", each.header)["scenarios"],
+        }
+        sound = (
+            plan.digest(each.whole) == each.digest
+            and set(each.record.planned) <= set(each.whole)
+            and {trial.scenario for trial in each.whole} <= set(described)
+        )
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
         raise RecordError(
             f"{each.name} is damaged: its plan is not the one of its digest; run again"
         )
     if each.header["suite"] != first.header["suite"]:
         raise RecordError(
-            f"{each.name} is of another catalog than {first.name} ({each.header['suite']} and "
-            f"{first.header['suite']}); run both with the same Touchstone"
+            f"{each.name} is of another catalog than {first.name} ({suite_in_words(each.header['suite'])} and "
+            f"{suite_in_words(first.header['suite'])}); run both with the same Touchstone"
         )
 
 
@@ -185,11 +202,11 @@ def _sort(given: Sequence[_Given]) -> tuple[list[list[_Given]], list[Finding]]:
         foreign += [
             Finding(
                 "foreign",
-                result.trial,
+                trial,
                 f"{each.name} is of plan {digest}, not of {' or '.join(others)}",
             )
             for each in group
-            for result in each.record.results
+            for trial in each.record.planned
         ]
     return sorted(accepted, key=lambda group: given.index(group[0])), foreign
 
@@ -198,11 +215,11 @@ def _merge_plan(group: Sequence[_Given]) -> Merged:
     """The records of one plan as one."""
     first = group[0]
     header = {key: value for key, value in first.header.items() if key != "shard"}
-    header["plan"] = list((first.header.get("shard") or first.header)["plan"])
+    header["plan"] = list((first.header.get("shard", first.header))["plan"])
     header["scenarios"] = {
         trial.scenario: _described(first.header, trial.scenario) for trial in first.whole
     }
-    _check_environments(group)
+    header["implementations"] = _implementations(group)
     found: dict[Trial, list[tuple[str, Result]]] = {}
     for each in group:
         for result in each.record.results:
@@ -229,22 +246,29 @@ def _described(header: Mapping[str, Any], scenario: str) -> Any:  # noqa: ANN401
     return own[scenario] if scenario in own else header["shard"]["scenarios"][scenario]
 
 
-def _check_environments(group: Sequence[_Given]) -> None:
-    """Refuse results of two environments under one name.
+def _implementations(group: Sequence[_Given]) -> dict[str, Any]:
+    """The implementations of one plan, each of which is the same wherever it could run.
 
     Raises:
-        RecordError: there are such.
+        RecordError: one is not.
     """
-    first, *others = group
-    for other in others:
-        for name, described in first.header["implementations"].items():
-            theirs = other.header["implementations"].get(name)
-            problem = unlike(described, theirs) if theirs else "it and nothing"
-            if problem:
+    found: dict[str, tuple[_Given, Mapping[str, Any]]] = {}
+    for each in group:
+        for name, described in each.header["implementations"].items():
+            where, before = found.setdefault(name, (each, described))
+            if _is_unknown(before):
+                found[name] = each, described
+            elif not _is_unknown(described) and (problem := unlike(before, described)):
                 raise RecordError(
-                    f"implementation {name!r} is not the same in {first.name} and {other.name}, which have "
+                    f"implementation {name!r} is not the same in {where.name} and {each.name}, which have "
                     f"{problem}; run both in the same environment, or give one another `name`"
                 )
+    return {name: described for name, (_, described) in found.items()}
+
+
+def _is_unknown(described: Mapping[str, Any]) -> bool:
+    """Whether the implementation had no environment that it could run in."""
+    return bool(described["fingerprint"]["torch"] == "unknown")
 
 
 def _why_missing(trial: Trial, group: Sequence[_Given]) -> str:

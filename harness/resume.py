@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from harness.merge import check_header, unlike
+from harness.merge import check_header, suite_in_words, unlike
 from harness.model import Implementation, Known, Trial
 from harness.record import Record, RecordError
 
@@ -66,8 +66,8 @@ def check_suite(path: Path, record: Record, suite: Mapping[str, Any]) -> None:
     check_header(str(path), record.header)
     if record.header["suite"] != suite:
         raise RecordError(
-            f"{path} is of another catalog ({record.header['suite']}) than this Touchstone's ({suite}); complete "
-            "it with the one that began it, or run again"
+            f"{path} is of another catalog ({suite_in_words(record.header['suite'])}) than this one ({suite_in_words(suite)}); "
+            "complete it with the Touchstone that began it, or run again"
         )
 
 
