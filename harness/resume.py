@@ -65,9 +65,10 @@ def check_suite(path: Path, record: Record, suite: Mapping[str, Any]) -> None:
     """
     check_header(str(path), record.header)
     if record.header["suite"] != suite:
+        begun, here = suite_in_words(record.header["suite"]), suite_in_words(suite)
         raise RecordError(
-            f"{path} is of another catalog ({suite_in_words(record.header['suite'])}) than this one ({suite_in_words(suite)}); "
-            "complete it with the Touchstone that began it, or run again"
+            f"{path} is of another catalog ({begun}) than this one ({here}); complete it with the Touchstone "
+            "that began it, or run again"
         )
 
 
