@@ -84,7 +84,7 @@ def test_trials_that_took_no_time_are_spread_all_the_same() -> None:
 
 def test_durations_of_trials_that_are_not_planned_do_not_matter() -> None:
     planned = trials(5)
-    took = {each: 1.0 for each in planned[:3]}
+    took = dict.fromkeys(planned[:3], 1.0)
     more = {**took, Trial("family/gone", "", "mine"): 99.0, Trial("family/s4", "", "other"): 99.0}
     assert split(planned, 2, more) == split(planned, 2, took)
 
