@@ -31,7 +31,7 @@ _RUN_EXAMPLES = """examples:
   touchstone run --implementation pkg.module:compile on a backend of your own, by its function
   touchstone run --matrix ends 'recompiles/*'        on several releases of torch, each in its own environment
   touchstone run --shard 1/3 --durations last.jsonl  a third of it; `touchstone merge` makes one record of three
-  touchstone run --resume touchstone-report/record.jsonl.4711.part
+  touchstone run --resume touchstone-report/record.jsonl
                                                      what an interrupted run has left to do, as it was begun
   touchstone run -- -x --durations=10                with further arguments for pytest
 
