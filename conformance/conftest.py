@@ -6,7 +6,6 @@ With `recorder`, the only module that knows pytest. Nothing here decides: `harne
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import sys
@@ -17,16 +16,30 @@ from typing import Any
 import pytest
 
 from conformance import __file__ as _package
+from conformance import header
+from conformance.ending import Ending
 from conformance.recorder import PROPERTY, Recorder
+from conformance.request import (
+    OPTIONS,
+    Request,
+    RequestError,
+    begin,
+    find_request,
+    go_on,
+    leave,
+    sign_off,
+    sign_on,
+)
 from conformance.session import MODES, Session, Settings, open_folder
 from harness import accept, catalog, known, plan
 from harness.catalog import Entry, Variant
-from harness.implementations import DEFAULTS, ProfileError, chosen
+from harness.implementations import DEFAULTS, ProfileError
 from harness.judge import fails
 from harness.known import KnownError
 from harness.lint import lint
-from harness.model import Result, Verdict
-from harness.record import result_to_json
+from harness.model import Known, Result, Trial, Verdict
+from harness.record import RecordError, result_to_json
+from harness.shard import ShardError
 from reports.text import explain
 
 CASES = Path(_package).resolve().parent / "cases"
@@ -51,13 +64,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--isolation",
         choices=MODES,
-        default="fork",
-        help="fork: a child of a warm process for each trial; spawn: a fresh interpreter; none: this process",
+        help="fork: a child of a warm process for each trial; spawn: a fresh interpreter; none: this process "
+        "(default: fork)",
     )
     group.addoption(
         "--time-limit",
         type=float,
-        default=60.0,
         metavar="SECONDS",
         help="for one trial, times the implementation's factor (default: 60)",
     )
@@ -72,6 +84,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--shuffle", type=int, metavar="SEED", help="run in a random order")
     group.addoption(
+        "--shard",
+        metavar="I/N",
+        help="run one of N parts of the plan, such as 1/3; `touchstone merge` makes one record of all",
+    )
+    group.addoption(
+        "--shard-durations",
+        metavar="RECORD",
+        help="an earlier record, so that the parts take equally long",
+    )
+    group.addoption(
+        "--resume",
+        metavar="RECORD",
+        help="complete the record of an interrupted run: run only what has no result, as the run was begun",
+    )
+    group.addoption(
         "--strict-verdicts",
         action="store_true",
         help="also fail on broken MAY promises and on improvements",
@@ -83,49 +110,88 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--report",
-        default="touchstone-report",
         metavar="DIR",
-        help="where record.jsonl and index.html go (default: touchstone-report)",
+        help="where record.jsonl and index.html go (default: touchstone-report, or the folder of the record "
+        "that is resumed)",
     )
 
 
 _session = pytest.StashKey[Session]()
+_request = pytest.StashKey[Request]()
+_ending = pytest.StashKey[Ending]()
+
+#: What makes no sense, and says so in its message.
+_REFUSALS = RequestError, ProfileError, KnownError, RecordError, ShardError, catalog.CatalogError
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Open the session; in the process that was started by hand, also let the zygotes come up."""
     given = getattr(config, "workerinput", {}).get(PROPERTY)
-    try:
-        asked = chosen(config.getoption("--implementation") or (), config.getoption("--matrix"))
-        own = [Path(file) for file in config.getoption("--known") or ()]
-        entries = [each for file in own for each in known.read_file(file)]
-        entries += known.read()
-    except (ProfileError, KnownError) as error:
-        raise pytest.UsageError(str(error)) from None
-    if not 0 < config.getoption("--time-limit") < math.inf:
-        raise pytest.UsageError(
-            f"--time-limit is {config.getoption('--time-limit')}; give a number of seconds above 0"
-        )
-    settings = Settings(
-        folder=Path(given[0]) if given else open_folder(),
-        guardian=given[1] if given else os.getpid(),
-        mode=config.getoption("--isolation"),
-        time_limit=config.getoption("--time-limit"),
-    )
-    session = config.stash[_session] = Session(settings, asked, entries)
-    if given or config.option.collectonly:
+    if given:
+        request = find_request(Path(given[0]))
+        _open(config, request, (*request.known, *known.read()), *given)
+        sign_on(Path(given[0]))
         return
-    folder = Path(config.getoption("--report")).absolute()
-    recorder = Recorder(session, folder, accepting=config.getoption("--accept"))
+    resumed = config.getoption("--resume")
+    old = Path(resumed).absolute() if resumed else None
+    try:
+        request, record = (
+            go_on(old, _options(config), header.suite(catalog.read()))
+            if old
+            else (begin(_options(config)), None)
+        )
+        entries = (*request.known, *known.read())
+    except _REFUSALS as error:
+        raise pytest.UsageError(str(error)) from None
+    ending = config.stash[_ending] = Ending()
+    ending.watch()
+    with ending.hold():
+        folder = open_folder()
+        session = _open(config, request, entries, folder, os.getpid())
+    leave(folder, "request", request)
+    if config.option.collectonly:
+        return
+    report = config.getoption("--report") or (old.parent if old else "touchstone-report")
+    recorder = Recorder(
+        session,
+        request,
+        Path(report).absolute(),
+        ending,
+        begun=(old, record) if old and record else None,
+        accepting=config.getoption("--accept"),
+    )
     config.pluginmanager.register(recorder, "touchstone-recorder")
     session.furnish(lambda line: print(f"touchstone: {line}", file=sys.stderr, flush=True))  # noqa: T201
     session.start()
 
 
+def _options(config: pytest.Config) -> dict[str, Any]:
+    """Our options under the names that `touchstone run` has for them."""
+    ours = {"durations": "shard_durations", "strict": "strict_verdicts"}
+    return {name: config.getoption(ours.get(name, name)) for name in OPTIONS}
+
+
+def _open(
+    config: pytest.Config,
+    request: Request,
+    entries: Sequence[Known],
+    folder: str | Path,
+    guardian: int,
+) -> Session:
+    settings = Settings(Path(folder), guardian, request.mode, request.time_limit)
+    session = config.stash[_session] = Session(settings, request.implementations, entries)
+    config.stash[_request] = request
+    config.pluginmanager.register(Portion(settings.folder, request), "touchstone-portion")
+    return session
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the zygotes."""
     if _session in config.stash:
+        sign_off(config.stash[_session].settings.folder)
         config.stash[_session].close()
+    if _ending in config.stash:
+        config.stash[_ending].forget()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -188,6 +254,8 @@ class Item(pytest.Item):
     def __init__(self, *, cell: tuple[Entry, Variant, str], **rest: Any) -> None:  # noqa: ANN401
         super().__init__(**rest)
         self.cell = cell
+        entry, variant, name = cell
+        self.trial = Trial(entry.id, variant.id, name)
 
     def runtest(self) -> None:
         """Run the trial; the result travels to the process that records, as one string."""
@@ -199,7 +267,7 @@ class Item(pytest.Item):
             pytest.skip(result.judgement.reason)
         if verdict is Verdict.XFAIL:
             pytest.xfail(result.judgement.reason)
-        if fails(result.judgement, strict=self.config.getoption("--strict-verdicts")):
+        if fails(result.judgement, strict=self.config.stash[_request].strict):
             raise Nonconforming(result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401
@@ -235,3 +303,29 @@ def pytest_collection_modifyitems(
         items[:] = chosen
     if (seed := config.getoption("--shuffle")) is not None:
         random.Random(seed).shuffle(items)  # noqa: S311 - an order, not a secret
+
+
+class Portion:
+    """Leaves to this run the part of the plan that it was asked for.
+
+    Args:
+        folder: where the whole plan is left for the process that records.
+        request: what the run was asked for.
+    """
+
+    def __init__(self, folder: Path, request: Request) -> None:
+        self._folder = folder
+        self._request = request
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Choose among what everything else, such as -k, has selected."""
+        if session.testsfailed or (not self._request.shard and self._request.remaining is None):
+            return
+        trials = {item.trial: item for item in items if isinstance(item, Item)}
+        leave(self._folder, "plan", tuple(trials))
+        chosen = [trials[trial] for trial in self._request.portion(tuple(trials))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen

@@ -6,9 +6,9 @@ Knows when a run begins, gets results, and ends. Must not decide anything.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -18,10 +18,14 @@ from typing import Any
 
 import pytest
 
+from conformance import header
+from conformance.ending import Ending
+from conformance.request import Request, find_plan, interrupt_workers
 from conformance.session import Session
-from harness import __version__, accept, catalog, plan
+from harness import accept, catalog, resume
 from harness.catalog import Entry
-from harness.environment import IsolationError, profile
+from harness.environment import IsolationError
+from harness.judge import fails
 from harness.model import Trial, Verdict
 from harness.record import Record, RecordError, Writer, read, result_from_json
 from reports import html, text
@@ -34,13 +38,31 @@ class Recorder:
 
     Args:
         session: the run's implementations and how they are isolated.
+        request: what the run was asked for.
         folder: where record.jsonl and index.html go.
+        ending: what a record must be kept whole from.
+        begun: path and content of the record that the run completes, if it does.
         accepting: whether the stories are rewritten to what was told.
     """
 
-    def __init__(self, session: Session, folder: Path, *, accepting: bool = False) -> None:
+    def __init__(  # noqa: PLR0913 - what a recording rests on
+        self,
+        session: Session,
+        request: Request,
+        folder: Path,
+        ending: Ending,
+        *,
+        begun: tuple[Path, Record] | None = None,
+        accepting: bool = False,
+    ) -> None:
         self._session = session
+        self._request = request
         self._folder = folder
+        self._ending = ending
+        self._old: Path | None
+        self._resumed: Record | None
+        self._old, self._resumed = begun or (None, None)
+        self._part: Path | None = None
         self._accepting = accepting
         self._accepted = ""
         self._ids: list[str] = []
@@ -79,36 +101,41 @@ class Recorder:
         try:
             self._session.check()
             self._made = not self._folder.exists()
+            self._check_resumed()
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._part.touch()
-        except IsolationError as error:
+            self._part = _free(self._folder)
+        except (IsolationError, RecordError) as error:
             raise pytest.UsageError(str(error)) from None
         except OSError as error:
             raise pytest.UsageError(
                 f"the report cannot be written into {self._folder}: {error.strerror}; name another folder"
             ) from None
 
+    def _check_resumed(self) -> None:
+        """Refuse, likewise, to go on in another environment than the one in which the run began."""
+        if self._old and self._resumed and self._request.remaining:
+            for name in self._session.implementations:
+                now = header.implementation(self._session, name)
+                resume.check_environment(self._old, self._resumed, name, now)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write a result to the record."""
         for name, value in report.user_properties:
             if name == PROPERTY and report.when == "call":
-                self._open().add(result_from_json(json.loads(str(value))))
+                with self._ending.hold():
+                    self._open().add(result_from_json(json.loads(str(value))))
 
     def _open(self) -> Writer:
         if self._writer is None:
+            assert self._part is not None
             self._writer = Writer(self._part, self._header())
+            for result in self._resumed.results if self._resumed else ():
+                self._writer.add(result)
         return self._writer
 
-    @property
-    def _path(self) -> Path:
-        return self._folder / "record.jsonl"
-
-    @property
-    def _part(self) -> Path:
-        """Where the record grows: two runs into one folder, and an aborted one, harm no whole record."""
-        return self._folder / f"record.jsonl.{os.getpid()}.part"
-
     def _header(self) -> dict[str, Any]:
+        if self._resumed:
+            return header.resumed(self._resumed.header, self._started)
         entries = list(self._entries.values())
         by_node = {
             node_id(entry, variant.id, name): Trial(entry.id, variant.id, name)
@@ -117,62 +144,57 @@ class Recorder:
             for variant in catalog.variants(entry)
         }
         planned = [by_node[_local(each)] for each in self._ids]
-        named = {trial.scenario for trial in planned}
-        return {
-            "suite": {
-                "version": __version__,
-                "catalog": catalog.digest(entries),
-                "scenarios": len(entries),
-            },
-            "started": self._started.isoformat(timespec="seconds"),
-            "command": sys.argv[1:],
-            "host": {"platform": platform.platform(), "python": platform.python_version()},
-            "isolation": self._session.settings.mode,
-            "time_limit": self._session.settings.time_limit,
-            "plan_digest": plan.digest(planned),
-            "plan": [
-                {"scenario": t.scenario, "variant": t.variant, "implementation": t.implementation}
-                for t in planned
-            ],
-            "scenarios": {e.id: describe(e) for e in entries if e.id in named},
-            "implementations": {
-                name: {
-                    "argument": implementation.argument,
-                    "profile": profile(implementation),
-                    "fingerprint": self._session.fingerprint(name),
-                }
-                for name, implementation in self._session.implementations.items()
-            },
-        }
+        whole = find_plan(self._session.settings.folder) if self._request.shard else planned
+        made = header.make(self._session, self._request, entries, planned, whole)
+        return {**header.run(self._started), **made}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """Let nothing disturb the end that begins here, and no worker go on."""
+        self._ending.begin()
+        interrupt_workers(self._session.settings.folder)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the record, write the page, and settle the exit status."""
-        if self._writer is None:
+        self._ending.begin()
+        if self._part and self._request.remaining == ():
+            self._open()
+        if self._writer is None or self._part is None:
             with contextlib.suppress(OSError):
-                self._part.unlink(missing_ok=True)
+                if self._part:
+                    self._part.unlink(missing_ok=True)
                 if self._made:
                     self._folder.rmdir()
             if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-                self._empty = "no trial was selected; `touchstone list` shows what there is"
+                self._empty = self._nothing()
             return
+        before = self._resumed.footer.get("seconds", 0) if self._resumed else 0
         self._writer.close(
             {
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - self._clock, 3),
+                "seconds": round(before + time.monotonic() - self._clock, 3),
             }
         )
-        self._part.replace(self._path)
-        self._record = read(self._path)
+        path = self._part.replace(self._folder / "record.jsonl")
+        self._record = read(path)
+        if self._old and self._old.suffix == ".part" and self._old.parent == self._folder:
+            self._old.unlink(missing_ok=True)  # all that it has is in the new record
         html.write(self._record, self._folder)
         if self._accepting:
             self._accepted = _accept(self._record)
-        session.exitstatus = _status(self._record, session.exitstatus)
+        session.exitstatus = _status(self._record, session.exitstatus, strict=self._request.strict)
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             self._empty = (
                 f"none of {len(self._record.results)} trials was applicable, so nothing was judged; "
                 "see the reasons above, and `claims` and `tools` in the profile"
             )
+
+    def _nothing(self) -> str:
+        """Why there was no trial to run."""
+        if self._request.shard:
+            return f"no trial is in shard {self._request.shard}; select more, or make fewer shards"
+        return "no trial was selected; `touchstone list` shows what there is"
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - not public
         """Show the table, what does not conform, and where the page is."""
@@ -211,37 +233,34 @@ def node_id(entry: Entry, variant: str, implementation: str) -> str:
     return f"{entry.family}.py::{entry.name}[{cell}]"
 
 
+def _free(folder: Path) -> Path:
+    """Where the record grows: two runs into one folder, and an interrupted one, harm no whole record.
+
+    In containers, process ids come back: what another run has left is not written over.
+    """
+    for number in itertools.count():
+        path = folder / f"record.jsonl.{os.getpid()}{f'-{number}' if number else ''}.part"
+        with contextlib.suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            return path
+    raise AssertionError
+
+
 def _local(nodeid: str) -> str:
     file, _, rest = nodeid.partition("::")
     return f"{Path(file).name}::{rest}"
 
 
-def describe(entry: Entry) -> dict[str, Any]:
-    """What a record keeps of a scenario, so that reports need no catalog."""
-    return {
-        "claim": entry.claim,
-        "question": entry.question,
-        "ref": entry.ref,
-        "file": f"conformance/cases/{entry.file.name}",
-        "line": entry.line,
-        "source": entry.source,
-        "axes": {axis: list(values) for axis, values in entry.axes.items()},
-        "needs": list(entry.needs),
-        "seed": list(entry.seed),
-        "tells": list(entry.tells),
-        "tiers": dict(entry.tiers),
-        "exact": entry.exact,
-        "torch": entry.torch,
-        "formerly": list(entry.formerly),
-        "stories": [{"condition": condition, "story": story} for condition, story in entry.stories],
-    }
-
-
-def _status(record: Record, status: int) -> int:
+def _status(record: Record, status: int, *, strict: bool) -> int:
     """The exit status of a run: see docs/exit-codes.md."""
     verdicts = [result.judgement.verdict for result in record.results]
     if Verdict.BUG in verdicts:
         return pytest.ExitCode.INTERNAL_ERROR
-    if status == pytest.ExitCode.OK and not any(verdict.applicable for verdict in verdicts):
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        return status
+    if not any(verdict.applicable for verdict in verdicts):
         return pytest.ExitCode.NO_TESTS_COLLECTED
-    return status
+    broken = any(fails(result.judgement, strict=strict) for result in record.results)
+    if broken or len(record.results) < len(record.planned):
+        return pytest.ExitCode.TESTS_FAILED
+    return pytest.ExitCode.OK

@@ -1,7 +1,8 @@
 """The record of a run: JSON lines that everything afterwards is a function of.
 
 Knows the format (record.schema.json) and how to write, read and refuse it. Must not judge or render. One
-writer appends; a reader refuses what is foreign, newer, damaged or without its footer, each by name.
+writer appends; a reader refuses what is foreign, newer, damaged or without its footer, each by name. Only
+`read_interrupted` takes what has no footer, for those who complete it.
 
     {"record": "header", "format": 1, "plan": [...], "scenarios": {...}, "implementations": {...}, ...}
     {"record": "text", "digest": ..., "text": ...}      long texts, once each, before their first use
@@ -11,9 +12,12 @@ writer appends; a reader refuses what is foreign, newer, damaged or without its 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,6 +113,8 @@ class Writer:
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: TextIO = path.open("w", encoding="utf-8")
+        with contextlib.suppress(OSError):  # some file systems have no locks
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._texts: set[str] = set()
         self._verdicts: Counter[str] = Counter()
         self._line({"record": "header", "format": FORMAT, **header})
@@ -152,8 +158,34 @@ def read(path: Path) -> Record:
     Raises:
         RecordError: the file is missing, foreign, newer, damaged, or ends before its footer.
     """
+    rows = _rows(path)
+    values = [_parse(path, number, row, len(rows)) for number, row in enumerate(rows, start=1)]
+    _check_begin(path, values)
+    _check_end(path, values)
+    return _made(path, values)
+
+
+def read_interrupted(path: Path) -> Record:
+    """What there is of a record whose run may have ended within a line; its footer may be empty.
+
+    Raises:
+        RecordError: the file is missing, foreign, newer or damaged, holds no result, or still grows.
+    """
+    rows = _rows(path)
+    if _grows(path):
+        raise RecordError(f"{path} is still being written by a run; wait for its end, or end it")
+    if rows and not _is_json(rows[-1]):
+        rows.pop()
+    if not rows:
+        raise RecordError(f"{path} is empty: its run ended before its first result; run again")
+    values = [_parse(path, number, row, len(rows)) for number, row in enumerate(rows, start=1)]
+    _check_begin(path, values)
+    return _made(path, values)
+
+
+def _rows(path: Path) -> list[str]:
     try:
-        rows = path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise RecordError(
             f"{path} cannot be read: {error.strerror}; give the path of a record"
@@ -162,19 +194,42 @@ def read(path: Path) -> Record:
         raise RecordError(
             f"{path} is no record: it is not text; give a file that `touchstone run` wrote"
         ) from error
-    values = [_parse(path, number, row, len(rows)) for number, row in enumerate(rows, start=1)]
-    _check_ends(path, values)
+
+
+def _grows(path: Path) -> bool:
+    """Whether a writer has the file open."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def _is_json(row: str) -> bool:
+    try:
+        json.loads(row)
+    except ValueError:
+        return False
+    return True
+
+
+def _made(path: Path, values: Sequence[Mapping[str, Any]]) -> Record:
+    """The record that lines are; one without a footer counts nothing."""
     kinds = sorted({str(value.get("record")) for value in values} - set(_KINDS))
     if kinds:
         raise RecordError(f"{path} is damaged: it has lines of kind {', '.join(kinds)}; run again")
+    footer = values[-1] if values[-1].get("record") == "footer" else {}
     try:
         texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
         results = tuple(
             result_from_json(_unpool(v, texts)) for v in values if v.get("record") == "result"
         )
-        record = Record(values[0], results, values[-1])
+        record = Record(values[0], results, footer)
         planned = set(record.planned)
-        counted = record.footer["results"]
+        counted = footer["results"] if footer else len(results)
     except (KeyError, TypeError, ValueError, StoryError) as error:
         raise RecordError(f"{path} is damaged: {error!r} in a line; run again") from error
     done = Counter(result.trial for result in results)
@@ -208,7 +263,7 @@ def combine(records: Sequence[Record]) -> Record:
         if common:
             raise RecordError(
                 f"two records have results of {', '.join(common)}; give each implementation one name "
-                "and one record"
+                "and one record, or make one of the records of shards: `touchstone merge`"
             )
         header["scenarios"].update(other.header["scenarios"])
         header["implementations"].update(other.header["implementations"])
@@ -226,7 +281,7 @@ def _parse(path: Path, number: int, row: str, rows: int) -> dict[str, Any]:
     except ValueError as error:
         if number == rows and rows > 1:
             raise RecordError(
-                f"{path} is truncated in line {number}; the run was interrupted, run it again"
+                f"{path} is truncated in line {number}; the run was interrupted, run it again{_or_complete(path)}"
             ) from error
         raise RecordError(
             f"{path} is no record: line {number} is no JSON; give a file that `touchstone run` wrote"
@@ -238,7 +293,7 @@ def _parse(path: Path, number: int, row: str, rows: int) -> dict[str, Any]:
     return value
 
 
-def _check_ends(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
+def _check_begin(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
     first = values[0] if values else {}
     if first.get("record") != "header" or not isinstance(first.get("plan"), list):
         raise RecordError(
@@ -249,12 +304,19 @@ def _check_ends(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
             f"{path} has format {first.get('format')}, this Touchstone reads format {FORMAT}; "
             "use the version that wrote it"
         )
+
+
+def _check_end(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
     if values[-1].get("record") != "footer":
         done = sum(value.get("record") == "result" for value in values)
         raise RecordError(
-            f"{path} is truncated: it has no footer and {done} of {len(first['plan'])} planned results; "
-            "the run was interrupted, run it again"
+            f"{path} is truncated: it has no footer and {done} of {len(values[0]['plan'])} planned results; "
+            f"the run was interrupted, run it again{_or_complete(path)}"
         )
+
+
+def _or_complete(path: Path) -> str:
+    return f", or only what is missing: touchstone run --resume {shlex.quote(str(path))}"
 
 
 def _unpool(value: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value

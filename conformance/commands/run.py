@@ -30,6 +30,9 @@ _RUN_EXAMPLES = """examples:
   touchstone run --implementation my_backend.toml    on a backend of your own, by its profile
   touchstone run --implementation pkg.module:compile on a backend of your own, by its function
   touchstone run --matrix ends 'recompiles/*'        on several releases of torch, each in its own environment
+  touchstone run --shard 1/3 --durations last.jsonl  a third of it; `touchstone merge` makes one record of three
+  touchstone run --resume touchstone-report/record.jsonl
+                                                     what an interrupted run has left to do, as it was begun
   touchstone run -- -x --durations=10                with further arguments for pytest
 
 """
@@ -48,9 +51,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        default="touchstone-report",
         metavar="DIR",
-        help="default: touchstone-report",
+        help="default: touchstone-report, or the folder of the record that is resumed",
     )
     parser.add_argument(
         "-n",
@@ -59,10 +61,8 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="processes, or 0 for none (default: auto)",
     )
-    parser.add_argument("--isolation", choices=MODES, default="fork", help="default: fork")
-    parser.add_argument(
-        "--time-limit", default="60", metavar="SECONDS", help="for one trial (default: 60)"
-    )
+    parser.add_argument("--isolation", choices=MODES, help="default: fork")
+    parser.add_argument("--time-limit", metavar="SECONDS", help="for one trial (default: 60)")
     parser.add_argument(
         "--known",
         action="append",
@@ -70,6 +70,19 @@ def add(commands: Commands) -> None:
         help="known deviations of your own, as `touchstone known` writes them; repeat for several",
     )
     parser.add_argument("--shuffle", metavar="SEED", help="run in a random order")
+    parser.add_argument(
+        "--shard", metavar="I/N", help="run one of N parts of the plan, such as 1/3, 2/3 and 3/3"
+    )
+    parser.add_argument(
+        "--durations",
+        metavar="RECORD",
+        help="an earlier record of any of it, so that the parts take equally long",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="RECORD",
+        help="complete the record of an interrupted run; what was asked for is in it, but for -o, -n and --strict",
+    )
     parser.add_argument(
         "--strict", action="store_true", help="also fail on MAY promises and on improvements"
     )
@@ -82,14 +95,26 @@ def _run(asked: argparse.Namespace) -> int:
     arguments = [
         str(HERE / "cases"),
         *("-c", str(HERE / "touchstone.ini"), f"--rootdir={HERE.parent}"),
-        *("-p", "no:cacheprovider", f"--report={asked.output}", f"--isolation={asked.isolation}"),
-        *("-n", asked.workers, "--dist=worksteal", f"--time-limit={asked.time_limit}"),
+        *("-p", "no:cacheprovider", "-n", asked.workers, "--dist=worksteal"),
         *(f"--implementation={name}" for name in asked.implementation or ()),
-        *([f"--matrix={asked.matrix}"] if asked.matrix else []),
         *(f"--select={pattern}" for pattern in select),
         *(f"--known={file}" for file in asked.known or ()),
-        *([f"--shuffle={asked.shuffle}"] if asked.shuffle else []),
+        *(f"{option}={value}" for option, value in _single(asked).items() if value is not None),
         *(["--strict-verdicts"] if asked.strict else []),
         *passed_on,
     ]
     return int(pytest.main(arguments))
+
+
+def _single(asked: argparse.Namespace) -> dict[str, str | None]:
+    """The options with one value, as the pytest glue calls them."""
+    return {
+        "--report": asked.output,
+        "--matrix": asked.matrix,
+        "--isolation": asked.isolation,
+        "--time-limit": asked.time_limit,
+        "--shuffle": asked.shuffle,
+        "--shard": asked.shard,
+        "--shard-durations": asked.durations,
+        "--resume": asked.resume,
+    }

@@ -1,0 +1,77 @@
+"""The subcommand that makes one record of several, and says whether it is whole.
+
+Knows its arguments, where the record goes, and what the proof comes to. Must not merge; `harness.merge` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from pathlib import Path
+
+from conformance.commands.common import Commands, say
+from conformance.exits import BROKEN, OK
+from harness.merge import Finding, merge
+from harness.record import Record, Writer, read
+from reports import html
+
+_EXAMPLES = """examples:
+  touchstone merge shards/*/record.jsonl -o touchstone-report    the shards of one plan
+  touchstone merge eager.jsonl mine/*/record.jsonl -o page       different implementations, in shards or not
+
+exit codes:
+  0  every planned trial has one result      1  results are missing, foreign or contradictory
+  4  the records cannot be one record
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the subcommand."""
+    parser = commands.add(
+        "merge",
+        "make one record of those of shards or of implementations, and prove that it is whole",
+        _EXAMPLES,
+        _merge,
+    )
+    parser.add_argument("record", nargs="+", type=Path, metavar="RECORD")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where record.jsonl and index.html go",
+    )
+
+
+def _merge(asked: argparse.Namespace) -> int:
+    merged = merge({str(path): read(path) for path in asked.record})
+    command = ["merge", *map(str, asked.record), "-o", str(asked.output)]
+    record = _write(merged.record, command, asked.output)
+    for finding in merged.findings:
+        say(str(finding))
+    say(_conclusion(record, merged.findings))
+    say(f"report: {html.write(record, asked.output)}")
+    return BROKEN if merged.findings else OK
+
+
+def _write(record: Record, command: list[str], folder: Path) -> Record:
+    """Write a record into a folder, whole or not at all; what a reader reads of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"record.jsonl.{os.getpid()}.part"
+    writer = Writer(part, {**record.header, "command": command})
+    for result in record.results:
+        writer.add(result)
+    writer.close({key: record.footer[key] for key in ("finished", "seconds")})
+    return read(part.replace(folder / "record.jsonl"))
+
+
+def _conclusion(record: Record, findings: tuple[Finding, ...]) -> str:
+    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in record.footer["verdicts"].items())
+    planned = f"{len(record.planned)} trials of plan {record.header['plan_digest']}"
+    if not findings:
+        return f"whole: each of the {planned} has one result: {verdicts}"
+    problems = Counter(finding.kind for finding in findings)
+    wrong = ", ".join(f"{n} {kind}" for kind, n in problems.items())
+    return f"not whole: of {planned}, {wrong}; the rest: {verdicts or 'nothing'}"

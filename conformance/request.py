@@ -1,0 +1,156 @@
+"""What a run was asked for: the same in each of its processes, and on the day on which it is resumed.
+
+Knows how options, a shard, or the record of an interrupted run become a request, and which part of the plan
+that leaves to a run. Must not know pytest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+import pickle
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import known, resume
+from harness.implementations import chosen
+from harness.model import Implementation, Known, Trial
+from harness.record import Record, read, read_interrupted
+from harness.shard import Shard, durations, read_shard, split
+
+
+class RequestError(Exception):
+    """The options make no sense together; the message says what to leave out or to give."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a run was asked for.
+
+    Attributes:
+        implementations: what is judged.
+        known: the known deviations that were given beside those of the suite.
+        mode: how trials are isolated.
+        time_limit: seconds for one trial, before the implementation's factor.
+        strict: whether broken MAY promises and improvements fail the run.
+        shard: the part of the plan that is run; None for all of it.
+        took: how long trials took, as far as that is known, for a split in equal parts.
+        remaining: what an interrupted run has left to do; None for a run that begins.
+    """
+
+    implementations: tuple[Implementation, ...]
+    known: tuple[Known, ...] = ()
+    mode: str = "fork"
+    time_limit: float = 60.0
+    strict: bool = False
+    shard: Shard | None = None
+    took: Mapping[Trial, float] = dataclasses.field(default_factory=dict)
+    remaining: tuple[Trial, ...] | None = None
+
+    def portion(self, selected: Sequence[Trial]) -> tuple[Trial, ...]:
+        """The part of what is selected that this run is to run, in order."""
+        if self.remaining is not None:
+            there = set(selected)
+            return tuple(trial for trial in self.remaining if trial in there)
+        if self.shard is not None:
+            return split(selected, self.shard.of, self.took)[self.shard.number - 1]
+        return tuple(selected)
+
+
+#: Options that a record answers, by the name that people know them by.
+_ANSWERED = (
+    *("implementation", "matrix", "select", "known", "isolation", "time_limit", "shuffle"),
+    *("shard", "durations"),
+)
+OPTIONS = (*_ANSWERED, "strict")
+
+
+def begin(options: Mapping[str, Any]) -> Request:
+    """The request of a run that begins.
+
+    Raises:
+        RequestError, ProfileError, KnownError, RecordError, ShardError: an option makes no sense.
+    """
+    limit = 60.0 if options["time_limit"] is None else options["time_limit"]
+    if not 0 < limit < math.inf:
+        raise RequestError(f"--time-limit is {limit}; give a number of seconds above 0")
+    if options["durations"] and not options["shard"]:
+        raise RequestError(
+            "durations are for splitting a plan; give --shard too, as in --shard 1/3"
+        )
+    return Request(
+        implementations=tuple(chosen(options["implementation"] or (), options["matrix"] or "")),
+        known=tuple(
+            each for file in options["known"] or () for each in known.read_file(Path(file))
+        ),
+        mode=options["isolation"] or "fork",
+        time_limit=limit,
+        strict=options["strict"],
+        shard=read_shard(options["shard"]) if options["shard"] else None,
+        took=durations(read(Path(options["durations"]))) if options["durations"] else {},
+    )
+
+
+def go_on(
+    path: Path, options: Mapping[str, Any], suite: Mapping[str, Any]
+) -> tuple[Request, Record]:
+    """The request of a run of this suite that completes a record, and what there is of that.
+
+    Raises:
+        RequestError, RecordError: the record cannot be completed, or not with these options.
+    """
+    given = [name for name in _ANSWERED if options[name] not in (None, "", [])]
+    if given:
+        raise RequestError(
+            f"--resume takes everything from the record; leave out --{given[0].replace('_', '-')}"
+        )
+    record = read_interrupted(path)
+    resume.check_suite(path, record, suite)
+    return Request(
+        implementations=tuple(resume.implementations(path, record)),
+        known=resume.known(path, record),
+        mode=record.header["isolation"],
+        time_limit=record.header["time_limit"],
+        strict=options["strict"] or record.header.get("strict", False),
+        remaining=resume.remaining(record),
+    ), record
+
+
+def leave(folder: Path, name: str, value: Request | tuple[Trial, ...]) -> None:
+    """Put something where the other processes of the run find it."""
+    own = folder / f"{name}.{os.getpid()}"
+    own.write_bytes(pickle.dumps(value))
+    own.replace(folder / name)
+
+
+def find_request(folder: Path) -> Request:
+    """The request that the process which began the run has left."""
+    found: Request = pickle.loads((folder / "request").read_bytes())  # noqa: S301 - our own
+    return found
+
+
+def find_plan(folder: Path) -> tuple[Trial, ...]:
+    """The whole plan, of which each process that collected found the same shard."""
+    found: tuple[Trial, ...] = pickle.loads((folder / "plan").read_bytes())  # noqa: S301 - our own
+    return found
+
+
+def sign_on(folder: Path) -> None:
+    """Be known as a worker to the process that began the run."""
+    (folder / f"worker-{os.getpid()}").touch()
+
+
+def sign_off(folder: Path) -> None:
+    """Be known no longer."""
+    (folder / f"worker-{os.getpid()}").unlink(missing_ok=True)
+
+
+def interrupt_workers(folder: Path) -> None:
+    """Interrupt the workers, as a terminal does and as a signal to one process does not."""
+    for paper in folder.glob("worker-*"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(paper.name.removeprefix("worker-")), signal.SIGINT)
