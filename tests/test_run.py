@@ -443,7 +443,7 @@ def test_implementations_are_listed_for_people_and_for_programs() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "run", "list", "show", "report", "accept", "summary", "diff", "known", "exchange"),
+        *("", "run", "list", "show", "report", "accept", "summary", "diff", "known", "exchange", "merge"),
         *("implementations", "doctor", "environments"),
     ],
 )
@@ -451,5 +451,5 @@ def test_every_command_has_help_with_examples(command: str) -> None:
     ran = run(*touchstone(*([command] if command else []), "--help"))
     assert ran.returncode == 0
     assert ("examples:" in ran.stdout) == bool(command)
-    own = ("", "run", "accept", "diff", "exchange", "doctor")
+    own = ("", "run", "accept", "diff", "exchange", "doctor", "merge")
     assert ("exit codes:" in ran.stdout) == (command in own)
