@@ -116,17 +116,19 @@ def find(
     implementation: Implementation,
     versions: Mapping[str, str],
 ) -> Known | None:
-    """The first entry that speaks of a trial on its implementation under these versions."""
-    return next(
-        (
-            entry
-            for entry in entries
-            if covers(entry, trial)
-            and _means(entry, implementation)
-            and read_condition(entry.when).holds({}, versions)
-        ),
-        None,
-    )
+    """The entry that speaks of a trial on its implementation under these versions.
+
+    Of several, one that spells the implementation's name counts before those with a pattern, then the first.
+    """
+    found = [
+        entry
+        for entry in entries
+        if covers(entry, trial)
+        and _means(entry, implementation)
+        and read_condition(entry.when).holds({}, versions)
+    ]
+    own = (entry for entry in found if entry.implementation == implementation.name)
+    return next(own, next(iter(found), None))
 
 
 def explains(entry: Known, signature: str) -> bool:

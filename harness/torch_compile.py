@@ -68,7 +68,9 @@ class TorchCompile(Adapter):
         if entry == "compile":
             compiled: Callable[..., Any] = torch.compile(program, **keywords)
             return compiled
-        if keywords.pop("options", None):  # the older entries know none: bound as torch.compile binds them
+        if keywords.pop(
+            "options", None
+        ):  # the older entries know none: bound as torch.compile binds them
             keywords["backend"] = torch._TorchCompileWrapper(self._backend, None, both, None)  # noqa: SLF001 - likewise
         older: Callable[..., Any] = getattr(torch._dynamo, entry)(**keywords)(program)  # noqa: SLF001 - likewise
         return older

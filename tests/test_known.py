@@ -45,6 +45,13 @@ def refused(folder: Path, text: str) -> str:
     return str(caught.value)
 
 
+def test_an_entry_that_spells_the_name_counts_before_a_pattern() -> None:
+    wide = entry("family/*", implementation="*", reason="of torch")
+    own = entry("family/*", reason="of mine")
+    assert known.find([wide, own], TRIAL, MINE, VERSIONS) == own
+    assert known.find([wide, wide], TRIAL, MINE, VERSIONS) == wide
+
+
 # signatures
 
 

@@ -443,7 +443,19 @@ def test_implementations_are_listed_for_people_and_for_programs() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "run", "list", "show", "report", "accept", "summary", "diff", "known", "exchange", "merge"),
+        *(
+            "",
+            "run",
+            "list",
+            "show",
+            "report",
+            "accept",
+            "summary",
+            "diff",
+            "known",
+            "exchange",
+            "merge",
+        ),
         *("implementations", "doctor", "environments"),
     ],
 )

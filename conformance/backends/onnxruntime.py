@@ -1,39 +1,65 @@
 """ONNX Runtime as a backend of torch.compile: the worked example of "write your own". Far side.
 
-Each captured graph is exported to ONNX and run by an inference session. There is no backward: the results are cut off
-from autograd, which the profile does not hide.
+AOTAutograd makes pure functions of a captured graph, one for each direction; each is exported and run in a session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-import onnxruntime
 import torch
-from torch.fx import GraphModule
+from onnxruntime import InferenceSession, OrtValue
+from torch._dynamo.backends.common import aot_autograd
+from torch._functorch._aot_autograd.utils import make_boxed_func
+from torch.export import ExportedProgram, ModuleCallEntry, ModuleCallSignature
+from torch.export import graph_signature as spec
+from torch.fx import GraphModule, Node
+from torch.onnx._internal.exporter import _core, _registration
+from torch.utils._pytree import tree_structure
+
+# What translates each operator: made once, where torch.onnx.export would take seconds to make it for each graph.
+REGISTRY = _registration.ONNXRegistry.from_torchlib()
 
 
-def compile_graph(graph: GraphModule, examples: Sequence[Any]) -> Callable[..., Any]:
-    """The graph as an inference session.
-
-    Args:
-        graph: what Dynamo captured.
-        examples: its inputs: tensors, and numbers where a size is dynamic.
-
-    Raises:
-        torch.onnx.OnnxExporterError: the exporter cannot express the graph.
-    """
-    exported = torch.onnx.export(graph, tuple(examples), dynamo=True, verbose=False)
-    assert exported is not None  # as `dynamo` is set
-    session = onnxruntime.InferenceSession(
-        exported.model_proto.SerializeToString(), providers=["CPUExecutionProvider"]
+def compile_function(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: ANN401
+    """A pure function of tensors and numbers, which may be symbolic, as an inference session."""
+    places, output = graph.graph.find_nodes(op="placeholder"), graph.graph.output_node()
+    results: Any = output.args[0]
+    computed = [each for each in results if isinstance(each, Node)]  # others: None and constants
+    if not computed:
+        return make_boxed_func(lambda *_: results)
+    output.args = (computed,)
+    signature = spec.ExportGraphSignature(
+        [spec.InputSpec(spec.InputKind.USER_INPUT, _argument(each), None) for each in places],
+        [spec.OutputSpec(spec.OutputKind.USER_OUTPUT, _argument(each), None) for each in computed],
     )
-    names = [each.name for each in session.get_inputs()]
+    call = ModuleCallSignature([], [], tree_structure(((*examples,), {})), tree_structure(computed))
+    program = ExportedProgram(graph, graph.graph, signature, {}, {}, [ModuleCallEntry("", call)])
+    exported = _core.export(program, registry=REGISTRY, opset_version=18, verbose=False)
+    session = InferenceSession(exported.model_proto.SerializeToString())
 
-    def run(*args: torch.Tensor | int) -> tuple[torch.Tensor, ...]:
-        tensors = [each for each in args if isinstance(each, torch.Tensor)]
-        values = {name: each.detach().numpy() for name, each in zip(names, tensors, strict=True)}
-        return tuple(torch.from_numpy(each) for each in session.run(None, values))
+    def run(*args: torch.Tensor | float) -> list[torch.Tensor | float | None]:
+        feeds = {x.name: _to_ort(y) for x, y in zip(session.get_inputs(), args, strict=True)}
+        found = iter(session.run_with_ort_values(None, feeds))
+        return [_to_torch(next(found), x) if isinstance(x, Node) else x for x in results]
 
-    return run
+    return make_boxed_func(run)
+
+
+def _argument(node: Node) -> spec.TensorArgument | spec.SymIntArgument:
+    is_tensor = isinstance(node.meta["val"], torch.Tensor)
+    return spec.TensorArgument(node.name) if is_tensor else spec.SymIntArgument(node.name)
+
+
+def _to_ort(value: torch.Tensor | float) -> OrtValue:
+    tensor = torch.as_tensor(value).detach().contiguous()
+    is_bool = tensor.dtype == torch.bool  # which ONNX Runtime does not take from torch's DLPack
+    return OrtValue.ortvalue_from_numpy(tensor.numpy()) if is_bool else OrtValue.from_dlpack(tensor)
+
+
+def _to_torch(value: OrtValue, node: Node) -> torch.Tensor | float:
+    tensor, example = torch.utils.dlpack.from_dlpack(value), node.meta["val"]
+    return tensor.to(example.dtype) if isinstance(example, torch.Tensor) else tensor.item()
+
+
+compile_graph = aot_autograd(fw_compiler=compile_function)
