@@ -14,6 +14,7 @@ from itertools import zip_longest
 from harness.compilations import compiled, never_more, total
 from harness.known import explains
 from harness.model import Difference, Exit, Failure, Judgement, Known, Verdict
+from harness.signature import binding, of_end, of_failure, of_story
 from harness.story import (
     COMPILES,
     REUSES,
@@ -95,7 +96,7 @@ def _counted(promised: tuple[Tier, ...], made: Judgement) -> tuple[Tier, ...]:
     """The promised tiers, and the one that a story broke by telling what nobody expects."""
     if made.verdict is not Verdict.FAIL:
         return promised
-    broken = {_binding(each.tier) for each in made.differences if not each.better}
+    broken = {binding(each.tier) for each in made.differences if not each.better}
     return tuple(tier for tier in TIERS if tier in broken or tier in promised)
 
 
@@ -177,25 +178,25 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one f
         return Judgement(Verdict.BUG, last, signature="bug")
     differences = tuple(_differences(terms, observation.story))
     if exit_.timed_out:
-        return _ended(
-            Verdict.TIMEOUT, f"still running after {exit_.seconds:.0f} s", exit_, differences
-        )
+        reason = f"still running after {exit_.seconds:.0f} s"
+        return _ended(terms, Verdict.TIMEOUT, reason, exit_, differences)
     if exit_.status != 0:
-        return _ended(Verdict.CRASH, _death(exit_.status), exit_, differences)
+        return _ended(terms, Verdict.CRASH, _death(exit_.status), exit_, differences)
     if not observation.ended:
         reason = "the process ended with status 0 before the story did"
-        return _ended(Verdict.CRASH, reason, exit_, differences)
+        return _ended(terms, Verdict.CRASH, reason, exit_, differences)
     if observation.failure and observation.failure.type == NOT_OFFERED:
         return Judgement(Verdict.UNSUPPORTED, observation.failure.message, signature="not offered")
     if observation.failure and not _expects(observation.failure, terms.story, observation.story):
-        return _judge_error(observation.failure, observation.story, differences)
+        return _judge_error(terms, observation.failure, observation.story, differences)
     return _judge_story(terms, exit_, differences)
 
 
 def _ended(
-    verdict: Verdict, reason: str, exit_: Exit, differences: tuple[Difference, ...]
+    terms: Terms, verdict: Verdict, reason: str, exit_: Exit, differences: tuple[Difference, ...]
 ) -> Judgement:
     seen = exit_.observation
+    end = f"{verdict}: {reason}" if verdict is Verdict.CRASH else str(verdict)
     importing = seen.failure is not None and seen.failure.phase == "import"
     told = f"after {len(seen.story)} of the story's events"
     return Judgement(
@@ -203,7 +204,7 @@ def _ended(
         f"{reason}, {'while it was imported' if importing else told}",
         Tier.MUST,
         differences=differences,
-        signature=f"{verdict}: {reason}" if verdict is Verdict.CRASH else str(verdict),
+        signature=of_end(end, terms.story, seen.story, differences),
     )
 
 
@@ -231,7 +232,9 @@ def _expects(failure: Failure, story: Story, told: Story) -> bool:
     )
 
 
-def _judge_error(failure: Failure, story: Story, differences: tuple[Difference, ...]) -> Judgement:
+def _judge_error(
+    terms: Terms, failure: Failure, story: Story, differences: tuple[Difference, ...]
+) -> Judgement:
     if failure.phase == "environment":
         reason = f"its environment is broken: {failure.message}"
         return Judgement(
@@ -242,13 +245,14 @@ def _judge_error(failure: Failure, story: Story, differences: tuple[Difference, 
     where = where if calls else "before the first call"
     message = " ".join(failure.message.split())[:300]
     phase = failure.phase or "run"
+    end = f"error: {of_failure(failure)} ({phase}) {where}"
     return Judgement(
         Verdict.ERROR,
         f"raised {failure.type} ({phase}) {where}: {message}",
         Tier.MUST,
         phase,
         differences,
-        signature=f"error: {failure.type} ({phase}) {where}",
+        signature=of_end(end, terms.story, story, differences),
     )
 
 
@@ -259,15 +263,15 @@ def _told_exception(story: Story) -> Call | None:
 
 def _judge_story(terms: Terms, exit_: Exit, differences: tuple[Difference, ...]) -> Judgement:
     worse = [each for each in differences if not each.better]
-    broken = {_binding(each.tier) for each in worse}
+    broken = {binding(each.tier) for each in worse}
     kept = tuple(tier for tier in promises(terms) if tier not in broken)
-    signature = _signature(terms.story, exit_.observation.story, worse)
+    signature = of_story(terms.story, exit_.observation.story, worse)
     if Tier.MUST not in broken and (reason := _fell_back(terms, exit_)):
         return Judgement(
             Verdict.FELL_BACK, reason, Tier.MUST, differences=differences, signature="fell_back"
         )
     if worse:
-        tier = min((each.tier for each in worse), key=lambda each: TIERS.index(_binding(each)))
+        tier = min((each.tier for each in worse), key=lambda each: TIERS.index(binding(each)))
         first = next(each for each in worse if each.tier is tier)
         return Judgement(
             Verdict.FAIL,
@@ -296,13 +300,9 @@ def _other_gain(differences: Sequence[Difference]) -> str:
     return "compiles later than the story has it"
 
 
-def _binding(tier: Tier) -> Tier:
-    return Tier.MUST if tier is Tier.DIVERGE else tier
-
-
 def promises(terms: Terms) -> tuple[Tier, ...]:
     """The tiers that a story has promises of, the most binding first."""
-    found = {_binding(_tier(terms, e, facet)) for e in terms.story for facet, _ in facets(e)}
+    found = {binding(_tier(terms, e, facet)) for e in terms.story for facet, _ in facets(e)}
     return tuple(tier for tier in TIERS if tier in found)
 
 
@@ -389,13 +389,3 @@ def _sentence(expected: Story, told: Story, first: Difference, count: int) -> st
     if not first.told:
         return f"{where} does not tell {first.expected!r}{more}"
     return f"{where} tells {first.told!r} instead of {first.expected!r}{more}"
-
-
-def _signature(expected: Story, told: Story, worse: Sequence[Difference]) -> str:
-    """The deviation in words that do not depend on numbers that may vary: each event's most binding facet."""
-    parts: dict[int, str] = {}
-    for each in sorted(worse, key=lambda each: (each.event, TIERS.index(_binding(each.tier)))):
-        event = (told if each.event < len(told) else expected)[each.event]
-        where = f"call {event.number}" if isinstance(event, Call) else f"event {each.event + 1}"
-        parts.setdefault(each.event, f"{where} {each.told or 'is missing'}")
-    return "; ".join(parts.values())

@@ -340,7 +340,7 @@ def test_a_death_at_import_is_a_crash_that_says_so() -> None:
 
 
 def test_an_exception_between_calls_is_an_error_after_the_last_call() -> None:
-    made = judge(Terms(parse(STORY)), [seen(calls("compiles"), failure=RAISED)])
+    made = judge(Terms(parse(calls("compiles|reuses"))), [seen(calls("compiles"), failure=RAISED)])
     assert made.signature == "error: torch._dynamo.exc.Unsupported (trace) after call 1"
 
 
@@ -406,7 +406,8 @@ def test_an_exception_before_the_expected_one_is_an_error() -> None:
     ],
 )
 def test_a_process_that_dies_is_a_crash_that_says_how(status: int | None, reason: str) -> None:
-    made = judge(Terms(parse(STORY)), [seen(calls("compiles"), status=status, ended=False)])
+    terms = Terms(parse(calls("compiles|reuses")))
+    made = judge(terms, [seen(calls("compiles"), status=status, ended=False)])
     assert (made.verdict, made.tier) == (Verdict.CRASH, Tier.MUST)
     assert made.reason == f"{reason}, after 1 of the story's events"
     assert made.signature == f"crash: {reason}"
@@ -425,7 +426,7 @@ def test_a_process_that_ends_well_before_its_story_is_a_crash() -> None:
 
 def test_a_process_that_runs_too_long_is_a_timeout() -> None:
     made = judge(
-        Terms(parse(STORY)),
+        Terms(parse(calls("compiles|reuses"))),
         [seen(calls("compiles"), timed_out=True, status=-9, ended=False, seconds=60.4)],
     )
     assert (made.verdict, made.tier, made.signature) == (Verdict.TIMEOUT, Tier.MUST, "timeout")
@@ -506,6 +507,41 @@ def test_a_deviation_that_a_known_entry_spells_out_is_expected() -> None:
     assert made.reason == "a reason"
     assert made.tier is Tier.SHOULD
     assert made.kept == (Tier.MUST, Tier.MAY)
+
+
+def test_a_signature_tells_all_that_binds_in_an_event() -> None:
+    expected = calls("compiles|reuses")
+    buffer = expected.replace("reuses, ", "reuses, mutates result_1, ")
+    assert told(buffer, expected).signature == "call 2 mutates result_1"
+    wrong = buffer.replace("result_1, equals eager", "result_1, differs from eager in value of x")
+    made = told(wrong, expected, known=known("call 2 mutates result_1"))
+    assert made.verdict is Verdict.FAIL
+    assert made.signature == "call 2 mutates result_1, differs from eager in value of x"
+
+
+def test_a_mutation_that_does_not_happen_is_named() -> None:
+    expected = "call 1: compiles, mutates argument 0, equals eager"
+    made = told("call 1: compiles, equals eager", expected)
+    assert made.signature == "call 1 lacks mutates argument 0"
+
+
+@pytest.mark.parametrize(
+    "ends", [{"failure": RAISED}, {"status": -11, "ended": False}, {"timed_out": True}]
+)
+def test_what_was_wrong_before_the_end_is_in_the_signature(ends: dict[str, Any]) -> None:
+    terms, right = Terms(parse(calls("compiles|reuses|reuses"))), calls("compiles|reuses")
+    wrong = right.replace("reuses, equals eager", "compiles, differs from eager in value of x")
+    healthy = judge(terms, [seen(right, **ends)]).signature
+    made = judge(terms, [seen(wrong, **ends)])
+    assert made.signature == f"{healthy}; call 2 differs from eager in value of x"
+
+
+def test_an_error_that_torch_wraps_is_named_in_the_signature() -> None:
+    outer = "torch._dynamo.exc.BackendCompilerFailed"
+    message = "backend='mine' raised:\nmy.Trouble: no such thing"
+    failure = replace(RAISED, type=outer, message=message)
+    made = judge(Terms(parse(STORY)), [seen("", failure=failure)])
+    assert made.signature == f"error: {outer} from my.Trouble (trace) before the first call"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ NEAR = frozenset(
         "lint",
         "judge",
         "compilations",
+        "signature",
         "known",
         "implementations",
         "plan",
