@@ -38,10 +38,12 @@ def digest(planned: Iterable[Trial]) -> str:
 
 
 def selects(pattern: str, entry: Entry, variant: Variant) -> bool:
-    """Whether a glob names a variant; a pattern without [...] names all variants of a scenario.
+    """Whether a glob names a variant; without [...] it names all variants of a scenario, and a family's name all of it.
 
     `[` and `]` stand for themselves, since they are part of ids; former ids of a scenario match too.
     """
+    if not set(pattern) & set("/*?["):
+        pattern += "/*"
     glob = re.compile(translate(pattern.replace("[", "[[]")))
     return any(
         glob.match(name) or glob.match(f"{name}[{variant.id}]")

@@ -44,7 +44,7 @@ def summary(record: Record) -> str:
         )
     if found:
         shown = [
-            f"{r.judgement.verdict.upper()} {r.trial.id}\n    {r.judgement.reason}\n"
+            f"{r.judgement.verdict.upper()} {r.trial.id}\n{_claim(record, r)}    {r.judgement.reason}\n"
             f"    rerun: {rerun(r.trial, arguments[r.trial.implementation])}"
             for r in found[:SHOWN]
         ]
@@ -136,8 +136,17 @@ def explain(result: Result, argument: str) -> str:
     if observation.failure:
         parts += ["", observation.failure.traceback.rstrip()[-3000:]]
     if result.exit.output.strip():
-        parts += ["", "it printed:", result.exit.output.rstrip()[-2000:]]
+        parts += ["", "it printed:", ends(result.exit.output.rstrip())]
     return "\n".join([*parts, "", f"rerun: {rerun(result.trial, argument)}"])
+
+
+def ends(output: str, most: int = 3000) -> str:
+    """The first and the last lines of an output: a dying Python tells first what was running."""
+    if len(output) <= most:
+        return output
+    head = output[: most // 2].rpartition("\n")[0] or output[: most // 2]
+    tail = output[-most // 2 :].partition("\n")[2] or output[-most // 2 :]
+    return f"{head}\n... {len(output) - len(head) - len(tail)} characters are left out ...\n{tail}"
 
 
 def examine(argument: str) -> str:
@@ -171,3 +180,9 @@ def compare(result: Result) -> list[str]:
     if expected == told:
         return [f"  {line}" for line in told]
     return [line for line in difflib.ndiff(expected, told) if not line.startswith("?")]
+
+
+def _claim(record: Record, result: Result) -> str:
+    """What the scenario promises, as a line, where the record says so."""
+    claim = record.header.get("scenarios", {}).get(result.trial.scenario, {}).get("claim", "")
+    return f"    claim: {claim}\n" if claim else ""

@@ -114,6 +114,11 @@ def test_a_glob_selects_by_id_with_brackets_literal(pattern: str, found: list[st
     assert selected(pattern, SIZED, PLAIN, RENAMED) == found
 
 
+def test_a_family_is_selected_by_its_name() -> None:
+    assert selected("family", SIZED, PLAIN) == selected("family/*", SIZED, PLAIN) != []
+    assert selected("fam", SIZED, PLAIN) == []
+
+
 def test_a_star_selects_everything() -> None:
     assert len(selected("*", SIZED, PLAIN, RENAMED)) == 7
 

@@ -211,6 +211,22 @@ def test_a_verdict_without_tier_is_explained_without() -> None:
     assert text.explain(each, "mine").startswith("PASS a/x @ mine\n")
 
 
+def test_of_a_long_output_both_ends_are_shown() -> None:
+    output = "Fatal Python error\n" + "frame\n" * 2000 + "the last line"
+    shown = text.ends(output)
+    assert shown.startswith("Fatal Python error\nframe\n")
+    assert shown.endswith("frame\nthe last line")
+    assert "characters are left out" in shown
+    assert len(shown) < 3100
+    assert text.ends("short") == "short"
+
+
+def test_a_trial_that_does_not_conform_is_told_with_its_claim() -> None:
+    made_record = record([made("a/x", Verdict.FAIL)])
+    made_record.header["scenarios"] = {"a/x": {"claim": "Something is promised."}}  # type: ignore[index]
+    assert "FAIL a/x @ mine\n    claim: Something is promised.\n" in text.summary(made_record)
+
+
 def test_a_traceback_a_bug_and_output_are_part_of_an_explanation() -> None:
     seen = Observation(bug="our traceback\n", failure=Failure("run", "E", "m", "their traceback\n"))
     each = replace(made("a/x", Verdict.BUG), exit=Exit(seen, output="  it said so\n"))
