@@ -89,6 +89,11 @@ def test_a_profile_can_be_added_as_its_page_says(tmp_path: Path) -> None:
     assert done == ["file", "file", "run", "file", "run", "run"]
 
 
+def test_an_adapter_can_be_written_as_its_page_says(tmp_path: Path) -> None:
+    done = follow("docs/adapters.md", tmp_path, {"PYTHONPATH": f"{tmp_path}:{ROOT}"})
+    assert done == ["file", "file", "run", "run"]
+
+
 def test_the_page_of_profiles_has_every_key_and_no_other() -> None:
     rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/profiles.md").read_text(), re.MULTILINE)
     named = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
@@ -98,7 +103,8 @@ def test_the_page_of_profiles_has_every_key_and_no_other() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+    prose = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)", prose):
         if "://" not in target:
             assert (document.parent / target).exists(), target
 
