@@ -1,26 +1,53 @@
-"""Where mutants face scenarios: each in a process of its own, as everything that is judged. Near side."""
+"""Where mutants face scenarios: each in a process of its own, as everything that is judged. Near side.
+
+Knows how a mutant's trial is run and compared with the healthy base's. Must not know what is kept of it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-
-from mutants.declared import BASE, Mutant, how, kills
+from typing import Any
 
 from conformance.session import Session, Settings, open_folder
 from harness import catalog
 from harness.catalog import Entry, Variant
-from harness.model import Judgement
+from harness.fork import Fork
+from harness.model import Exit, Implementation, Job, Judgement
+from mutants.declared import BASE, Mutant, how, kills
+
+
+class Shared:
+    """Runs all mutants in children of one zygote, which has been warmed with their healthy base.
+
+    That is quicker, and a mutant whose sin shows while it is warmed is no special case.
+    """
+
+    def __init__(self, fork: Fork, mutants: Sequence[Mutant]) -> None:
+        self._fork = fork
+        self._healthy = {mutant.name: mutant.healthy for mutant in mutants}
+
+    def run(self, job: Job, implementation: Implementation) -> Exit:
+        """Run one job to its end, whatever that is."""
+        return self._fork.run(job, self._healthy.get(implementation.name, implementation))
+
+    def hello(self, implementation: Implementation) -> Mapping[str, Any]:
+        """The fingerprint of the environment."""
+        return self._fork.hello(self._healthy.get(implementation.name, implementation))
+
 
 @contextmanager
 def opened(mutants: Sequence[Mutant], time_limit: float) -> Iterator[Session]:
     """A session with the healthy base and some mutants, without any known deviations."""
     settings = Settings(open_folder(), os.getpid(), "fork", time_limit)
     session = Session(settings, [BASE, *(each.implementation for each in mutants)])
+    fork = Fork(settings.folder, settings.guardian)
+    session.isolation = Shared(fork, mutants)
     try:
         yield session
     finally:
+        fork.close()
         session.close()
 
 
@@ -30,9 +57,7 @@ def face(session: Session, mutant: Mutant | None, entry: Entry, variant: Variant
     return session.run(entry, variant, name).judgement
 
 
-def killed(
-    session: Session, mutant: Mutant, entry: Entry, deviations: Mapping[str, str]
-) -> str:
+def killed(session: Session, mutant: Mutant, entry: Entry, deviations: Mapping[str, str]) -> str:
     """How a scenario kills, in the first of its variants that does; "" if none does.
 
     Args:

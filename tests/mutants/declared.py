@@ -52,6 +52,8 @@ class Mutant:
         adapter: its adapter, or "" for torch.compile's.
         environ: environment variables beside those that every mutant has.
         unclaimed: needs that the base claims and that it does not.
+        slow: whether even one trial takes too long for a quick test.
+        time_factor: how many times the usual time limit its trials may take.
         attempts: how often a trial of it may be repeated until the sin shows.
         survives: why no scenario catches it, if none does.
     """
@@ -65,21 +67,29 @@ class Mutant:
     adapter: str = ""
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unclaimed: tuple[str, ...] = ()
+    slow: bool = False
+    time_factor: float = 1.0
     attempts: int = 1
     survives: str = ""
 
     @property
+    def healthy(self) -> Implementation:
+        """The profile of what it would be without its sin, in the same environment."""
+        base = implementations.find(self.base)
+        path = ":".join([str(HERE.parent), *filter(None, [self.environ.get("PYTHONPATH", "")])])
+        return dataclasses.replace(base, environ={**self.environ, "PYTHONPATH": path})
+
+    @property
     def implementation(self) -> Implementation:
         """The profile under which it runs."""
-        path = ":".join([str(HERE.parent), *filter(None, [self.environ.get("PYTHONPATH", "")])])
-        base = implementations.find(self.base)
+        healthy = self.healthy
         return dataclasses.replace(
-            base,
+            healthy,
             name=self.name,
-            backend=self.backend or base.backend,
+            backend=self.backend or healthy.backend,
             adapter=self.adapter,
-            environ={**self.environ, "PYTHONPATH": path},
-            claims=tuple(each for each in base.claims if each not in self.unclaimed),
+            time_factor=healthy.time_factor * self.time_factor,
+            claims=tuple(each for each in healthy.claims if each not in self.unclaimed),
             argument=self.name,
         )
 

@@ -12,10 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from harness.catalog import Entry
 from mutants.declared import HERE, Mutant
 from mutants.digest import digest, source
-
-from harness.catalog import Entry
 
 FILE = HERE / "kills.json"
 
@@ -26,7 +25,7 @@ class Row:
 
     Attributes:
         digest: of the mutant when it was run.
-        kills: the scenarios that kill it, each with how; of the base, the trials in which it deviates, with their signatures.
+        kills: the scenarios that kill it, each with how; of the base, the trials where it deviates, with how.
         pending: the scenarios that it has still to face.
     """
 

@@ -12,22 +12,22 @@ survives, or a scenario kills nobody, without a declared reason.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from mutants import bench, declared, kills, page  # noqa: E402 - found by the paths above
-from mutants.declared import Mutant  # noqa: E402
-from mutants.kills import Kills, Row  # noqa: E402
-
 from conformance.session import Session  # noqa: E402
 from harness import catalog  # noqa: E402
 from harness.catalog import Entry  # noqa: E402
+from mutants import bench, declared, kills, page  # noqa: E402 - found by the paths above
+from mutants.declared import Mutant  # noqa: E402
+from mutants.kills import Kills  # noqa: E402
 
 PAGE = ROOT / "docs" / "kill-matrix.md"
 
@@ -47,7 +47,11 @@ def main() -> int:
         if any(fnmatchcase(mutant.name, pattern) for pattern in asked.mutant or ["*"])
     ]
     try:
-        _run(known, chosen, entries, asked.time_limit, time.monotonic() + asked.seconds)
+        with bench.opened(chosen, asked.time_limit) as session:
+            known.versions = session.versions(declared.BASE.name)
+            course = Course(session, known, entries, time.monotonic() + asked.seconds)
+            for mutant in (None, *chosen):
+                course.run(mutant)
     except (Spent, KeyboardInterrupt):
         print("stopped; the next run goes on from here")
     kills.write(known)
@@ -66,50 +70,43 @@ def _arguments() -> argparse.Namespace:
         "--mutant", action="append", metavar="GLOB", help="run these only; repeat for several"
     )
     parser.add_argument("--seconds", type=float, default=1e9, help="how long it may take")
-    parser.add_argument("--time-limit", type=float, default=60, help="seconds for one trial")
+    parser.add_argument("--time-limit", type=float, default=120, help="seconds for one trial")
     parser.add_argument(
         "-o", "--output", type=Path, default=PAGE, help="default: docs/kill-matrix.md"
     )
     return parser.parse_args()
 
 
-def _run(
-    known: Kills, chosen: Sequence[Mutant], entries: Sequence[Entry], limit: float, until: float
-) -> None:
-    """Let the base and the chosen mutants face what they have still to face."""
-    rows = [(None, known.base), *((mutant, known.rows[mutant.name]) for mutant in chosen)]
-    for mutant, row in rows:
-        if not row.pending:
-            continue
-        if time.monotonic() > until:
-            raise Spent
-        with bench.opened([mutant] if mutant else [], limit) as session:
-            known.versions = session.versions(declared.BASE.name)
-            started = time.monotonic()
-            _face(session, mutant, row, known, [e for e in entries if e.id in row.pending], until)
-            seconds = time.monotonic() - started
+@dataclasses.dataclass(frozen=True, slots=True)
+class Course:
+    """What mutants have to face, until the time is over."""
+
+    session: Session
+    known: Kills
+    entries: Sequence[Entry]
+    until: float
+
+    def run(self, mutant: Mutant | None) -> None:
+        """Let a mutant, or the healthy base, face what it has still to face."""
+        row = self.known.rows[mutant.name] if mutant else self.known.base
+        started, pending = time.monotonic(), set(row.pending)
+        for number, entry in enumerate(each for each in self.entries if each.id in pending):
+            if time.monotonic() > self.until:
+                raise Spent
+            row.kills |= self._kills(mutant, entry)
+            row.pending.remove(entry.id)
+            if number % 10 == 0 or not row.pending:
+                kills.write(self.known)
+        if pending:
             name = mutant.name if mutant else "the healthy base"
-            print(f"{name}: {len(row.kills)} killed, {seconds:.0f} s", flush=True)
+            seconds = time.monotonic() - started
+            print(f"{name}: {len(row.kills)} of {len(pending)}, {seconds:.0f} s", flush=True)
 
-
-def _face(  # noqa: PLR0913 - one row, and what is known beside it
-    session: Session,
-    mutant: Mutant | None,
-    row: Row,
-    known: Kills,
-    entries: Iterable[Entry],
-    until: float,
-) -> None:
-    for number, entry in enumerate(entries):
-        if time.monotonic() > until:
-            raise Spent
+    def _kills(self, mutant: Mutant | None, entry: Entry) -> dict[str, str]:
         if mutant is None:
-            row.kills |= bench.deviations_of_base(session, entry)
-        elif how := bench.killed(session, mutant, entry, known.base.kills):
-            row.kills[entry.id] = how
-        row.pending.remove(entry.id)
-        if number % 10 == 0 or not row.pending:
-            kills.write(known)
+            return bench.deviations_of_base(self.session, entry)
+        how = bench.killed(self.session, mutant, entry, self.known.base.kills)
+        return {entry.id: how} if how else {}
 
 
 if __name__ == "__main__":

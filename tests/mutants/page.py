@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from harness.catalog import Entry
 from mutants.declared import Declared, Mutant
 from mutants.kills import Kills
-
-from harness.catalog import Entry
 
 #: How many examples a row shows.
 _SHOWN = 4
@@ -19,8 +18,8 @@ _SHOWN = 4
 _HEAD = """\
 # The kill matrix
 
-Each mutant is an implementation that is wrong on purpose, in one way ([mutants.md](mutants.md)). A scenario kills it if the
-verdict on any of its variants is one that a run reports: a failure of any tier, an error, a crash. This page is
+Each mutant is an implementation that is wrong on purpose, in one way ([mutants.md](mutants.md)). A scenario kills it
+if the verdict on one of its variants is one that a run reports: a failure of any tier, an error, a crash. This page is
 written by `python tests/mutants/matrix.py`.
 """
 
@@ -86,7 +85,9 @@ def _survivors(known: Kills, content: Declared) -> Iterator[str]:
     if found:
         yield "\n## Errors\n"
         yield from found
-    reasons = [f"- {mutant.name}: {mutant.survives}" for mutant in content.mutants if mutant.survives]
+    reasons = [
+        f"- {mutant.name}: {mutant.survives}" for mutant in content.mutants if mutant.survives
+    ]
     reasons += [f"- {scenario} kills nobody: {reason}" for scenario, reason in content.idle.items()]
     if reasons:
         yield "\n## What is not caught, and why\n"

@@ -21,9 +21,7 @@ def of_results(change: Callable[[Tensor], Any]) -> Callable[[Run], Run]:
 
     def spoil(run: Run) -> Run:
         def changed(*args: Any) -> Any:
-            return tuple(
-                change(each) if isinstance(each, Tensor) else each for each in run(*args)
-            )
+            return tuple(change(each) if isinstance(each, Tensor) else each for each in run(*args))
 
         return changed
 

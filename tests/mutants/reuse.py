@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch._dynamo import convert_frame, eval_frame
+from torch._C._dynamo.eval_frame import reset_code
+from torch._dynamo import cache_size, convert_frame
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, ShapeEnv
 
 from mutants.base import Around, Run, Spoiled
@@ -29,7 +30,7 @@ def forget(program: Any) -> None:
     """Drop all code compiled for a program, if it is one that has code."""
     program = program.forward if isinstance(program, torch.nn.Module) else program
     if code := getattr(program, "__code__", None):
-        eval_frame.reset_code(code)
+        reset_code(code)
 
 
 class NeverCompiles(Spoiled):
@@ -125,8 +126,7 @@ class IgnoresObliviousness(Flagless):
 class LimitIsOneMore(Spoiled):
     def config(self, module: str, flags: Mapping[str, Any]) -> None:
         more = {
-            name: value + 1 if name == "recompile_limit" else value
-            for name, value in flags.items()
+            name: value + 1 if name == "recompile_limit" else value for name, value in flags.items()
         }
         super().config(module, more)
 
@@ -140,7 +140,7 @@ class ForgetsGraphsAtLimit(Spoiled):
     """At the limit the graphs that there are fall out of use."""
 
     def spoil(self) -> None:
-        original = convert_frame.exceeds_recompile_limit
+        original = cache_size.exceeds_recompile_limit
 
         def exceeds(size: Any, identity: Any) -> Any:
             found = original(size, identity)

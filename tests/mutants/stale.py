@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,12 +26,13 @@ class Skipping(Spoiled):
     def spoil(self) -> None:
         original = CheckFunctionManager.__init__
 
-        def build(manager: Any, *args: Any, **kwargs: Any) -> None:
-            given = list(args)
-            user = given.pop(4) if len(given) > 4 else kwargs.pop("guard_filter_fn", None)
-            late = dict(zip(("shape_code_parts", "runtime_global_scope"), given[4:], strict=False))
-            late |= kwargs
-            original(manager, *given[:4], guard_filter_fn=self._without(user), **late)
+        signature = inspect.signature(original)
+
+        def build(*args: Any, **kwargs: Any) -> None:
+            given = signature.bind(*args, **kwargs)
+            user = given.arguments.get("guard_filter_fn")
+            given.arguments["guard_filter_fn"] = self._without(user)
+            original(*given.args, **given.kwargs)
 
         self.patch(CheckFunctionManager, "__init__", build)
 
@@ -132,9 +134,7 @@ class Loosening(Spoiled):
             finally:
                 del builder.get_guard_manager
             managers = builder.no_tensor_aliasing_guard_managers
-            managers[:] = [
-                each.manager if isinstance(each, Loose) else each for each in managers
-            ]
+            managers[:] = [each.manager if isinstance(each, Loose) else each for each in managers]
 
         self.patch(GuardBuilder, "TENSOR_MATCH", named_like(tensor_match, build))
 
@@ -191,8 +191,3 @@ class ForgetsAutocast(Ambient):
 class ForgetsDistinctness(Spoiled):
     def spoil(self) -> None:
         self.patch(guards, "install_no_tensor_aliasing_guard", lambda *_: None)
-
-
-class ForgetsOverlaps(Spoiled):
-    def spoil(self) -> None:
-        self.patch(guards, "install_storage_overlapping_guard", lambda *_: None)
