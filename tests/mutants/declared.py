@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Mutant:
         name: what the matrix calls it.
         sin: what is wrong about it, in one sentence; "" for a healthy control.
         base: the implementation that it is a spoilt copy of.
-        only: pattern of the scenarios that it faces.
+        only: patterns of the scenarios that it faces, where its sin cannot show in others.
         killed_by: where it must be caught.
         backend: its backend, or "" for the base's.
         adapter: its adapter, or "" for torch.compile's.
@@ -61,7 +62,7 @@ class Mutant:
     name: str
     sin: str = ""
     base: str = "aot_eager"
-    only: str = "*"
+    only: tuple[str, ...] = ("*",)
     killed_by: tuple[Kill, ...] = ()
     backend: str = ""
     adapter: str = ""
@@ -71,6 +72,10 @@ class Mutant:
     time_factor: float = 1.0
     attempts: int = 1
     survives: str = ""
+
+    def faces(self, scenario: str) -> bool:
+        """Whether it faces a scenario."""
+        return any(fnmatchcase(scenario, pattern) for pattern in self.only)
 
     @property
     def healthy(self) -> Implementation:
@@ -116,6 +121,7 @@ def _mutant(table: Mapping[str, Any]) -> Mutant:
     values = dict(table)
     values["killed_by"] = tuple(Kill(**each) for each in values.get("killed_by", ()))
     values["unclaimed"] = tuple(values.get("unclaimed", ()))
+    values["only"] = tuple(values.get("only", ["*"]))
     environ = values.get("environ", {})
     values["environ"] = {key: text.format(here=HERE) for key, text in environ.items()}
     return Mutant(**values)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ class Kills:
 
 def mutant_digest(mutant: Mutant) -> str:
     """The digest of what a mutant is made of; why it is as it is does not count."""
-    parts = [repr(sorted(mutant.environ)), repr(mutant.unclaimed), mutant.base, mutant.only]
+    parts = [repr(sorted(mutant.environ)), repr(mutant.unclaimed), mutant.base, *mutant.only]
     for named in filter(None, (mutant.backend, mutant.adapter)):
         module, _, name = named.partition(":")
         parts.append(source(HERE / f"{module.partition('.')[2]}.py", name))
@@ -126,7 +125,7 @@ def refresh(known: Kills, mutants: Sequence[Mutant], entries: Sequence[Entry]) -
             known.rows.get(mutant.name, Row("")),
             mutant_digest(mutant),
             stale,
-            {each: now[each] for each in now if fnmatchcase(each, mutant.only)},
+            {each: now[each] for each in now if mutant.faces(each)},
         )
         for mutant in mutants
     }

@@ -98,11 +98,12 @@ def _mutant_row(mutant: Mutant, known: Kills) -> str:
     row = known.rows[mutant.name]
     ways = Counter(row.kills.values()).most_common(2)
     how = ", ".join(f"{way} ({count})" for way, count in ways)
+    faced = sum(map(mutant.faces, known.scenarios))
     pending = f", {len(row.pending)} pending" if row.pending else ""
     declared = [kill.scenario.partition("[")[0] for kill in mutant.killed_by]
     shown = list(dict.fromkeys([*(each for each in declared if each in row.kills), *row.kills]))
     examples = ", ".join(shown[:2])
-    return f"| {mutant.name} | {mutant.sin} | {len(row.kills)}{pending} | {how} | {examples} |"
+    return f"| {mutant.name} | {mutant.sin} | {len(row.kills)} of {faced}{pending} | {how} | {examples} |"
 
 
 def _controls(known: Kills, content: Declared) -> Iterator[str]:
