@@ -47,15 +47,12 @@ def main() -> int:
         if any(fnmatchcase(mutant.name, pattern) for pattern in asked.mutant or ["*"])
     ]
     try:
-        with bench.opened(chosen, asked.time_limit) as session:
-            known.versions = session.versions(declared.BASE.name)
-            course = Course(session, known, entries, time.monotonic() + asked.seconds)
-            for mutant in (None, *chosen):
-                course.run(mutant)
+        if asked.seconds > 0:
+            _run(known, chosen, entries, asked)
     except (Spent, KeyboardInterrupt):
         print("stopped; the next run goes on from here")
     kills.write(known)
-    problems = page.problems(known, content)
+    problems = [*page.pending(known, content), *page.problems(known, content)]
     asked.output.write_text(page.text(known, content, entries), encoding="utf-8")
     print(*problems, f"the page is {asked.output}", sep="\n")
     return 1 if problems else 0
@@ -75,6 +72,16 @@ def _arguments() -> argparse.Namespace:
         "-o", "--output", type=Path, default=PAGE, help="default: docs/kill-matrix.md"
     )
     return parser.parse_args()
+
+
+def _run(
+    known: Kills, chosen: Sequence[Mutant], entries: Sequence[Entry], asked: argparse.Namespace
+) -> None:
+    with bench.opened(chosen, asked.time_limit) as session:
+        known.versions = session.versions(declared.BASE.name)
+        course = Course(session, known, entries, time.monotonic() + asked.seconds)
+        for mutant in (None, *chosen):
+            course.run(mutant)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -24,24 +24,31 @@ written by `python tests/mutants/matrix.py`.
 """
 
 
+def pending(known: Kills, content: Declared) -> list[str]:
+    """What has still to be run, a sentence each."""
+    rows = [("the healthy base", known.base)]
+    rows += [(each.name, known.rows[each.name]) for each in content.mutants]
+    return [
+        f"{name} has still to face {len(row.pending)} scenario{'s'[: len(row.pending) > 1]}"
+        for name, row in rows
+        if row.pending
+    ]
+
+
 def problems(known: Kills, content: Declared) -> list[str]:
-    """What must not be so, a sentence each."""
+    """What must not be so, a sentence each; nothing is said of what is pending."""
     return [*_about_mutants(known, content), *_about_scenarios(known, content)]
 
 
 def _about_mutants(known: Kills, content: Declared) -> Iterator[str]:
-    if known.base.pending:
-        yield f"the healthy base has still to face {len(known.base.pending)} scenarios"
     for mutant in content.mutants:
         row = known.rows[mutant.name]
-        if row.pending:
-            yield f"{mutant.name} has still to face {len(row.pending)} scenarios"
-        elif not mutant.sin and row.kills:
+        if not mutant.sin and row.kills:
             yield f"{mutant.name} is healthy, but {', '.join(row.kills)} killed it"
-        elif mutant.sin and not row.kills and not mutant.survives:
-            yield f"{mutant.name} survives: {mutant.sin}"
         elif mutant.survives and row.kills:
             yield f"{mutant.name} is declared to survive, but {', '.join(row.kills)} killed it"
+        elif mutant.sin and not (row.kills or row.pending or mutant.survives):
+            yield f"{mutant.name} survives: {mutant.sin}"
 
 
 def _about_scenarios(known: Kills, content: Declared) -> Iterator[str]:
@@ -81,10 +88,15 @@ def text(known: Kills, content: Declared, entries: Sequence[Entry]) -> str:
 
 
 def _survivors(known: Kills, content: Declared) -> Iterator[str]:
-    found = [f"- {problem}" for problem in problems(known, content)]
-    if found:
+    if found := problems(known, content):
         yield "\n## Errors\n"
-        yield from found
+        yield from (f"- {problem}" for problem in found)
+    if waiting := [each for each in content.mutants if known.rows[each.name].pending]:
+        trials = sum(len(known.rows[each.name].pending) for each in waiting)
+        yield (
+            f"\nNot everything has been run: {len(waiting)} mutants have still to face {trials} scenarios in all, and "
+            "nothing is said yet of scenarios that kill nobody."
+        )
     reasons = [
         f"- {mutant.name}: {mutant.survives}" for mutant in content.mutants if mutant.survives
     ]
