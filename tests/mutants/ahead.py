@@ -47,13 +47,18 @@ class AheadFreezesWeights(Spoiled):
         return Wrapper(ready, call)
 
 
+def lead_nowhere(result: torch.Tensor) -> torch.Tensor:
+    """The same numbers, with a backward pass that leads to nothing."""
+    return result.detach().requires_grad_() * 1
+
+
 class LoadedIsDetached(Spoiled):
     def load(self, path: str, options: Mapping[str, Any]) -> Run:
         """Code whose results do not require gradients."""
 
         def call(inner: Run, _: int, given: Any, more: Any) -> Any:
             result = inner(*given, **more)
-            return result.detach().requires_grad_() if tensors([result]) else result
+            return lead_nowhere(result) if tensors([result]) else result
 
         return Wrapper(super().load(path, options), call)
 
@@ -203,7 +208,7 @@ class PackagedGradientsAreLost(Around):
     """What packaged modules return requires no gradients of their parameters."""
 
     def call(self, compiled: Run, program: Run, calls: int, args: Any, kwargs: Any) -> Any:
-        return compiled(*args, **kwargs).detach().requires_grad_()
+        return lead_nowhere(compiled(*args, **kwargs))
 
 
 class ExportSortsNests(Spoiled):

@@ -14,8 +14,12 @@ from conformance.session import Session, Settings, open_folder
 from harness import catalog
 from harness.catalog import Entry, Variant
 from harness.fork import Fork
-from harness.model import Exit, Implementation, Job, Judgement
+from harness.model import Exit, Implementation, Job, Judgement, Verdict
 from mutants.declared import BASE, Mutant, how, kills
+
+
+class OurFaultError(Exception):
+    """Touchstone itself failed in a trial, so that nothing is known of the mutant."""
 
 
 class Shared:
@@ -52,9 +56,16 @@ def opened(mutants: Sequence[Mutant], time_limit: float) -> Iterator[Session]:
 
 
 def face(session: Session, mutant: Mutant | None, entry: Entry, variant: Variant) -> Judgement:
-    """Run one trial of a mutant, or of the base (None), once."""
+    """Run one trial of a mutant, or of the base (None), once.
+
+    Raises:
+        OurFaultError: there is no verdict on the implementation.
+    """
     name = mutant.name if mutant else BASE.name
-    return session.run(entry, variant, name).judgement
+    judgement = session.run(entry, variant, name).judgement
+    if judgement.verdict is Verdict.BUG:
+        raise OurFaultError(f"{trial_id(entry, variant)} @ {name}: {judgement.reason}")
+    return judgement
 
 
 def killed(session: Session, mutant: Mutant, entry: Entry, deviations: Mapping[str, str]) -> str:
