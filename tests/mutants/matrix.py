@@ -15,7 +15,7 @@ import argparse
 import dataclasses
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -84,7 +84,10 @@ def _run(
         known.versions = session.versions(declared.BASE.name)
         asked_for = [each for each in entries if _matches(each.id, asked.scenario)]
         course = Course(session, known, asked_for, time.monotonic() + asked.seconds)
-        for mutant in (None, *chosen):
+        course.run(None)
+        for mutant in chosen:
+            course.run(mutant, {kill.scenario.partition("[")[0] for kill in mutant.killed_by})
+        for mutant in chosen:
             course.run(mutant)
 
 
@@ -97,10 +100,11 @@ class Course:
     entries: Sequence[Entry]
     until: float
 
-    def run(self, mutant: Mutant | None) -> None:
-        """Let a mutant, or the healthy base, face what it has still to face."""
+    def run(self, mutant: Mutant | None, first: Collection[str] | None = None) -> None:
+        """Let a mutant, or the healthy base, face what it has still to face, or those that are to come first."""
         row = self.known.rows[mutant.name] if mutant else self.known.base
-        started, pending = time.monotonic(), set(row.pending)
+        started = time.monotonic()
+        pending = {each for each in row.pending if first is None or each in first}
         for number, entry in enumerate(each for each in self.entries if each.id in pending):
             if time.monotonic() > self.until:
                 raise Spent
@@ -112,7 +116,7 @@ class Course:
             row.pending.remove(entry.id)
             if number % 10 == 0 or not row.pending:
                 kills.write(self.known)
-        if pending:
+        if pending and first is None:
             name = mutant.name if mutant else "the healthy base"
             seconds = time.monotonic() - started
             print(f"{name}: {len(row.kills)} kills, {seconds:.0f} s", flush=True)
