@@ -47,6 +47,36 @@ class AheadFreezesWeights(Spoiled):
         return Wrapper(ready, call)
 
 
+class LoadsStaleWeights(Spoiled):
+    """A module that is loaded has the weights that it was saved with."""
+
+    weights: Any = None
+
+    def ahead(self, program: Run, args: Any, kwargs: Any, options: Any) -> Run:
+        """As before, the weights kept."""
+        if isinstance(program, torch.nn.Module):
+            self.weights = program.state_dict()
+        return super().ahead(program, args, kwargs, options)
+
+    def save(self, ready: Run, path: str) -> None:
+        """As before, the weights beside it."""
+        super().save(ready, path)
+        torch.save(self.weights, f"{path}.weights")
+
+    def load(self, path: str, options: Mapping[str, Any]) -> Run:
+        """As before, for instances that are given the weights."""
+        weights = torch.load(f"{path}.weights")
+
+        def call(inner: Run, _: int, given: Any, more: Any) -> Any:
+            if weights:
+                stale = copy.deepcopy(given[0])
+                stale.load_state_dict(weights)
+                given = (stale, *given[1:])
+            return inner(*given, **more)
+
+        return Wrapper(super().load(path, options), call)
+
+
 def lead_nowhere(result: torch.Tensor) -> torch.Tensor:
     """The same numbers, with a backward pass that leads to nothing."""
     return result.detach().requires_grad_() * 1

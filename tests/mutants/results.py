@@ -109,6 +109,33 @@ def in_one_buffer(run: Run) -> Run:
 
 
 @wrapped
+def in_one_storage(run: Run) -> Run:
+    """All results of a call are views of one storage."""
+
+    def packed(*args: Any) -> Any:
+        results = run(*args)
+        found = tensors(results)
+        if len(found) < 2 or len({each.dtype for each in found}) > 1:
+            return results
+        sizes = [each.numel() for each in found]
+        parts = iter(torch.cat([each.reshape(-1) for each in found]).split(sizes))
+        return tuple(
+            next(parts).view(each.shape) if isinstance(each, Tensor) else each for each in results
+        )
+
+    return packed
+
+
+class Odd(Tensor):
+    """A tensor of another class."""
+
+
+@wrapped
+def other_class(run: Run) -> Run:
+    return of_results(lambda each: each.as_subclass(Odd))(run)
+
+
+@wrapped
 def neutral_operations_are_dropped(run: Run) -> Run:
     """A result that is no other than an argument is given as the argument."""
 
