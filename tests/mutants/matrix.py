@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import fcntl
 import sys
 import time
 from collections.abc import Collection, Sequence
@@ -39,6 +40,16 @@ class Spent(Exception):  # noqa: N818 - to have spent the time is no error
 def main() -> int:
     """Run what is pending, and write the page."""
     asked = _arguments()
+    with Path(__file__).open("rb") as own:
+        try:
+            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another matrix.py is at work; two would undo what the other has found")
+            return 2
+        return _find_and_tell(asked)
+
+
+def _find_and_tell(asked: argparse.Namespace) -> int:
     known, content, entries = kills.read(), declared.read(), catalog.read()
     kills.refresh(known, content.mutants, entries)
     chosen = [each for each in content.mutants if _matches(each.name, asked.mutant)]
