@@ -91,27 +91,29 @@ def write(known: Kills, file: Path = FILE) -> None:
 
 
 def _row(table: Mapping[str, Any]) -> Row:
-    """A row from its JSON form, in which kills are grouped by how, and then by family."""
-    kills = {
-        f"{family}/{name}": how
-        for how, families in table["kills"].items()
-        for family, names in families.items()
-        for name in names.split()
-    }
-    return Row(table["digest"], kills, table.get("pending", []))
+    """A row from its JSON form, in which scenarios are grouped by how they kill, and then by family."""
+    kills = {each: how for how, grouped in table["kills"].items() for each in _ungroup(grouped)}
+    return Row(table["digest"], kills, _ungroup(table.get("pending", {})))
 
 
 def _json(row: Row) -> dict[str, Any]:
-    grouped: dict[str, dict[str, list[str]]] = {}
-    for scenario, how in sorted(row.kills.items()):
-        family, _, name = scenario.partition("/")
-        grouped.setdefault(how, {}).setdefault(family, []).append(name)
-    kills = {
-        how: {family: " ".join(names) for family, names in families.items()}
-        for how, families in sorted(grouped.items())
-    }
-    pending = {"pending": row.pending} if row.pending else {}
+    ways = sorted(set(row.kills.values()))
+    kills = {way: _group(sorted(e for e, how in row.kills.items() if how == way)) for way in ways}
+    pending = {"pending": _group(row.pending)} if row.pending else {}
     return {"digest": row.digest, "kills": kills, **pending}
+
+
+def _group(scenarios: Sequence[str]) -> dict[str, str]:
+    """The names of scenarios by their family."""
+    grouped: dict[str, list[str]] = {}
+    for scenario in scenarios:
+        family, _, name = scenario.partition("/")
+        grouped.setdefault(family, []).append(name)
+    return {family: " ".join(names) for family, names in grouped.items()}
+
+
+def _ungroup(grouped: Mapping[str, str]) -> list[str]:
+    return [f"{family}/{name}" for family, names in grouped.items() for name in names.split()]
 
 
 def refresh(known: Kills, mutants: Sequence[Mutant], entries: Sequence[Entry]) -> None:
