@@ -1,0 +1,143 @@
+"""The kill matrix: which scenario catches which implementation that is wrong on purpose.
+
+    python tests/mutants/matrix.py                        what is new or has changed, then the page
+    python tests/mutants/matrix.py --mutant 'Forgets*'    some mutants only; likewise --scenario 'aliasing/*'
+    python tests/mutants/matrix.py --seconds 600          stop after ten minutes; the next run goes on
+    python tests/mutants/matrix.py --seconds 0            only write the page from what is known
+
+What is found is kept in tests/mutants/kills.json. The exit status is 1 while anything is pending, and if a mutant
+survives, or a scenario kills nobody, without a declared reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fcntl
+import sys
+import time
+from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from conformance.session import Session  # noqa: E402
+from harness import catalog  # noqa: E402
+from harness.catalog import Entry  # noqa: E402
+from mutants import bench, declared, kills, page  # noqa: E402 - found by the paths above
+from mutants.declared import Mutant  # noqa: E402
+from mutants.kills import Kills  # noqa: E402
+
+PAGE = ROOT / "docs" / "kill-matrix.md"
+
+
+class Spent(Exception):  # noqa: N818 - to have spent the time is no error
+    """The time that was given is over."""
+
+
+def main() -> int:
+    """Run what is pending, and write the page."""
+    asked = _arguments()
+    with Path(__file__).open("rb") as own:
+        try:
+            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another matrix.py is at work; two would undo what the other has found")
+            return 2
+        return _find_and_tell(asked)
+
+
+def _find_and_tell(asked: argparse.Namespace) -> int:
+    known, content, entries = kills.read(), declared.read(), catalog.read()
+    kills.refresh(known, content.mutants, entries)
+    chosen = [each for each in content.mutants if _matches(each.name, asked.mutant)]
+    try:
+        if asked.seconds > 0:
+            _run(known, chosen, entries, asked)
+    except (Spent, KeyboardInterrupt):
+        print("stopped; the next run goes on from here")
+    kills.write(known)
+    problems = [*page.pending(known, content), *page.problems(known, content)]
+    asked.output.write_text(page.text(known, content, entries), encoding="utf-8")
+    print(*problems, f"the page is {asked.output}", sep="\n")
+    return 1 if problems else 0
+
+
+def _matches(name: str, patterns: Sequence[str] | None) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns or ["*"])
+
+
+def _arguments() -> argparse.Namespace:
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--mutant", action="append", metavar="GLOB", help="run these only; repeat for several"
+    )
+    parser.add_argument(
+        "--scenario", action="append", metavar="GLOB", help="these only; repeat for several"
+    )
+    parser.add_argument("--seconds", type=float, default=1e9, help="how long it may take")
+    parser.add_argument("--time-limit", type=float, default=120, help="seconds for one trial")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=PAGE, help="default: docs/kill-matrix.md"
+    )
+    return parser.parse_args()
+
+
+def _run(
+    known: Kills, chosen: Sequence[Mutant], entries: Sequence[Entry], asked: argparse.Namespace
+) -> None:
+    with bench.opened(chosen, asked.time_limit) as session:
+        known.versions = session.versions(declared.BASE.name)
+        asked_for = [each for each in entries if _matches(each.id, asked.scenario)]
+        course = Course(session, known, asked_for, time.monotonic() + asked.seconds)
+        course.run(None)
+        for mutant in chosen:
+            course.run(mutant, {kill.scenario.partition("[")[0] for kill in mutant.killed_by})
+        for mutant in chosen:
+            course.run(mutant)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Course:
+    """What mutants have to face, until the time is over."""
+
+    session: Session
+    known: Kills
+    entries: Sequence[Entry]
+    until: float
+
+    def run(self, mutant: Mutant | None, first: Collection[str] | None = None) -> None:
+        """Let a mutant, or the healthy base, face what it has still to face, or those that are to come first."""
+        row = self.known.rows[mutant.name] if mutant else self.known.base
+        started = time.monotonic()
+        pending = {each for each in row.pending if first is None or each in first}
+        for number, entry in enumerate(each for each in self.entries if each.id in pending):
+            if time.monotonic() > self.until:
+                raise Spent
+            try:
+                row.kills |= self._kills(mutant, entry)
+            except bench.OurFaultError as error:
+                print(f"{error}; it stays pending")
+                continue
+            row.pending.remove(entry.id)
+            if number % 10 == 0 or not row.pending:
+                kills.write(self.known)
+        if pending and first is None:
+            name = mutant.name if mutant else "the healthy base"
+            seconds = time.monotonic() - started
+            print(f"{name}: {len(row.kills)} kills, {seconds:.0f} s", flush=True)
+
+    def _kills(self, mutant: Mutant | None, entry: Entry) -> dict[str, str]:
+        if mutant is None:
+            return bench.deviations_of_base(self.session, entry)
+        how = bench.killed(self.session, mutant, entry, self.known.base.kills)
+        return {entry.id: how} if how else {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

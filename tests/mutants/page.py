@@ -1,0 +1,135 @@
+"""The page of the kill matrix, and what is wrong with it. Near side.
+
+Knows how the matrix reads. Must not run anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from harness.catalog import Entry
+from mutants.declared import Declared, Mutant
+from mutants.kills import Kills
+
+#: How many examples a row shows.
+_SHOWN = 4
+
+_HEAD = """\
+# The kill matrix
+
+Each mutant is an implementation that is wrong on purpose, in one way ([mutants.md](mutants.md)). A scenario kills it
+if the verdict on one of its variants is one that a run reports: a failure of any tier, an error, a crash. This page is
+written by `python tests/mutants/matrix.py`.
+"""
+
+
+def pending(known: Kills, content: Declared) -> list[str]:
+    """What has still to be run, a sentence each."""
+    rows = [("the healthy base", known.base)]
+    rows += [(each.name, known.rows[each.name]) for each in content.mutants]
+    return [
+        f"{name} has still to face {len(row.pending)} scenario{'s'[: len(row.pending) > 1]}"
+        for name, row in rows
+        if row.pending
+    ]
+
+
+def problems(known: Kills, content: Declared) -> list[str]:
+    """What must not be so, a sentence each; nothing is said of what is pending."""
+    return [*_about_mutants(known, content), *_about_scenarios(known, content)]
+
+
+def _about_mutants(known: Kills, content: Declared) -> Iterator[str]:
+    for mutant in content.mutants:
+        row = known.rows[mutant.name]
+        if not mutant.sin and row.kills:
+            yield f"{mutant.name} is healthy, but {', '.join(row.kills)} killed it"
+        elif mutant.survives and row.kills:
+            yield f"{mutant.name} is declared to survive, but {', '.join(row.kills)} killed it"
+        elif mutant.sin and not (row.kills or row.pending or mutant.survives):
+            yield f"{mutant.name} survives: {mutant.sin}"
+
+
+def _about_scenarios(known: Kills, content: Declared) -> Iterator[str]:
+    for scenario in content.idle:
+        if scenario not in known.scenarios:
+            yield f"{scenario} is declared to kill nobody, but does not exist"
+    if any(row.pending for row in known.rows.values()):
+        return
+    for scenario in known.scenarios:
+        if not known.killers(scenario) and scenario not in content.idle:
+            yield f"{scenario} kills nobody: which mutant would it kill?"
+        elif known.killers(scenario) and scenario in content.idle:
+            yield f"{scenario} is declared to kill nobody, but kills {known.killers(scenario)[0]}"
+
+
+def text(known: Kills, content: Declared, entries: Sequence[Entry]) -> str:
+    """The whole page."""
+    sick = [mutant for mutant in content.mutants if mutant.sin]
+    caught = sum(bool(known.rows[mutant.name].kills) for mutant in sick)
+    killers = sum(bool(known.killers(entry.id)) for entry in entries)
+    versions = ", ".join(f"{name} {version}" for name, version in known.versions.items())
+    lines = [
+        _HEAD,
+        f"{len(sick)} mutants, of which {caught} are killed, by {killers} of {len(entries)} scenarios ({versions}).",
+        *_survivors(known, content),
+        "\n## Mutants\n",
+        "| mutant | what is wrong | killed by | how | such as |",
+        "|---|---|---:|---|---|",
+        *(_mutant_row(mutant, known) for mutant in sick),
+        *_controls(known, content),
+        "\n## Scenarios\n",
+        "| scenario | kills | such as |",
+        "|---|---:|---|",
+        *(_scenario_row(entry, known) for entry in entries),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _survivors(known: Kills, content: Declared) -> Iterator[str]:
+    if found := problems(known, content):
+        yield "\n## Errors\n"
+        yield from (f"- {problem}" for problem in found)
+    if waiting := [each for each in content.mutants if known.rows[each.name].pending]:
+        trials = sum(len(known.rows[each.name].pending) for each in waiting)
+        yield (
+            f"\nNot everything has been run: {len(waiting)} mutants have still to face {trials} scenarios in all, and "
+            "nothing is said yet of scenarios that kill nobody."
+        )
+    reasons = [
+        f"- {mutant.name}: {mutant.survives}" for mutant in content.mutants if mutant.survives
+    ]
+    reasons += [f"- {scenario} kills nobody: {reason}" for scenario, reason in content.idle.items()]
+    if reasons:
+        yield "\n## What is not caught, and why\n"
+        yield from reasons
+
+
+def _mutant_row(mutant: Mutant, known: Kills) -> str:
+    row = known.rows[mutant.name]
+    ways = Counter(row.kills.values()).most_common(2)
+    how = ", ".join(f"{way} ({count})" for way, count in ways)
+    faced = sum(map(mutant.faces, known.scenarios))
+    pending = f", {len(row.pending)} pending" if row.pending else ""
+    declared = [kill.scenario.partition("[")[0] for kill in mutant.killed_by]
+    shown = list(dict.fromkeys([*(each for each in declared if each in row.kills), *row.kills]))
+    examples = ", ".join(shown[:2])
+    return f"| {mutant.name} | {mutant.sin} | {len(row.kills)} of {faced}{pending} | {how} | {examples} |"
+
+
+def _controls(known: Kills, content: Declared) -> Iterator[str]:
+    names = [mutant.name for mutant in content.mutants if not mutant.sin]
+    yield (
+        f"\nHealthy, and made in the same ways, so that no kill comes from how mutants are made: {', '.join(names)}. "
+        "What the healthy base itself does not pass kills nobody:"
+    )
+    yield ""
+    yield from (f"- {trial}: {how}" for trial, how in known.base.kills.items())
+
+
+def _scenario_row(entry: Entry, known: Kills) -> str:
+    killers = known.killers(entry.id)
+    # Those that few scenarios kill say most about what this one is good for.
+    special = sorted(killers, key=lambda name: len(known.rows[name].kills))
+    return f"| {entry.id} | {len(killers)} | {', '.join(special[:_SHOWN])} |"
