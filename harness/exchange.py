@@ -22,6 +22,11 @@ _CLEAR = re.compile(
     r"version|format|re-?compile|incompatib|unsupported|mismatch|different (torch|environment|system)",
     re.IGNORECASE,
 )
+#: Where a module was imported from, which is another place on each machine.
+_FILE = re.compile(r" from '/[^']*'")
+#: How many scenarios are named where many do the same.
+_FEW = 3
+
 #: By which a story says that another process goes on; in an exchange, it is one of another environment.
 _GOES_ON = (Step("a fresh process goes on"), Step("a fresh interpreter goes on"))
 
@@ -57,14 +62,15 @@ class Pair:
 
 
 def exchanges(entry: Entry) -> bool:
-    """Whether a scenario saves something and goes on with it in one other process."""
-    calls = [node for node in ast.walk(entry.body) if isinstance(node, ast.Call)]
-    leaves = sum(_name(call) == "elsewhere" for call in calls)
-    return leaves == 1 and "ahead_of_time" in entry.needs
+    """Whether a scenario saves something and ends with it in one other process."""
+    leaves = [call for call in ast.walk(entry.body) if _leaves(call)]
+    ends = any(call in leaves for call in ast.walk(entry.body.body[-1]))
+    return len(leaves) == 1 and ends and "ahead_of_time" in entry.needs
 
 
-def _name(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+def _leaves(node: ast.AST) -> bool:
+    called = node.func if isinstance(node, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr == "elsewhere"
 
 
 def split(story: Story) -> tuple[Story, Story]:
@@ -85,11 +91,13 @@ def judge_pair(expected: Story, exit_: Exit) -> tuple[Outcome, str]:
         return Outcome.FAILS, f"the process ended with status {exit_.status}"
     if lines(told) == lines(expected):
         return Outcome.WORKS, ""
-    raised = next((i for i, event in enumerate(told) if _raises(event)), None)
+    right = dict(enumerate(expected))
+    raised = next((i for i, e in enumerate(told) if _raises(e) and e != right.get(i)), None)
     if raised is None:
         return Outcome.FAILS, _first_difference(expected, told)
     message = str(dict(exit_.observation.evidence[raised]).get("error", {}).get("message", ""))
-    gist = " ".join(f"{lines((told[raised],))[0]}: {message}".split())[:300]
+    said = _FILE.sub("", message)
+    gist = " ".join(f"{lines((told[raised],))[0]}: {said}".split())[:160]
     clear = isinstance(told[raised], Act) and _CLEAR.search(message)
     return (Outcome.REFUSES if clear else Outcome.FAILS), gist
 
@@ -161,6 +169,13 @@ def _reasons(pairs: Sequence[Pair]) -> list[str]:
         title = f"{pair.scenario}[{pair.variant}]" if pair.variant else pair.scenario
         by_reason.setdefault(key, []).append(f"`{title}`")
     return [
-        f"- {producer} to {consumer}, {', '.join(titles)}: {reason}"
+        f"- {producer} to {consumer}, {_some(titles)}: {reason}"
         for (producer, consumer, reason), titles in by_reason.items()
     ]
+
+
+def _some(titles: Sequence[str]) -> str:
+    """All of a few, or how many there are and some of them."""
+    if len(titles) <= _FEW:
+        return ", ".join(titles)
+    return f"{len(titles)} scenarios, such as {', '.join(titles[:_FEW])}"

@@ -61,7 +61,9 @@ class TorchCompile(Adapter):
         self, program: Callable[..., Any], options: Mapping[str, Any]
     ) -> Callable[..., Any]:
         """What torch.compile returns for the program, or the older entry to Dynamo that `entry` names."""
-        profile = {} if "backend" in options else self.implementation.options  # they are the profile's backend's
+        profile = (
+            {} if "backend" in options else self.implementation.options
+        )  # they are the profile's backend's
         both = {**profile, **options.get("options", {})}
         own = {"options": both} if both else {}
         keywords: dict[str, Any] = {"backend": self._backend, **options, **own}

@@ -55,6 +55,20 @@ def test_an_error_at_loading_is_clear_if_it_says_why(message: str, outcome: Outc
     assert message in reason
 
 
+def test_the_error_that_nobody_expects_is_the_reason() -> None:
+    refused = Act("load without its module", "raises RuntimeError while running")
+    failing = Act("load", "raises AttributeError while running")
+    message = "no such thing in <module 'torch' from '/somewhere/torch.py'>"
+    _, reason = judge_pair((refused, *REST), seen(refused, failing, message=message))
+    assert reason == "load: raises AttributeError while running: no such thing in <module 'torch'>"
+
+
+def test_of_many_scenarios_that_do_the_same_some_are_named() -> None:
+    pairs = [Pair(f"a/x{n}", "", "old", "new", Outcome.FAILS, "why") for n in range(5)]
+    said = page(pairs, {"old": "2.13", "new": "2.15"})
+    assert "- old to new, 5 scenarios, such as `a/x0`, `a/x1`, `a/x2`: why" in said
+
+
 def test_an_error_at_the_call_is_too_late_to_be_clear() -> None:
     call = Call(2, "", "raises RuntimeError while running")
     assert judge_pair(REST, seen(REST[0], call, message="version"))[0] is Outcome.FAILS
