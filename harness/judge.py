@@ -14,7 +14,7 @@ from itertools import zip_longest
 from harness.compilations import compiled, never_more, total
 from harness.known import explains
 from harness.model import Difference, Exit, Failure, Judgement, Known, Verdict
-from harness.signature import binding, of_end, of_failure, of_story
+from harness.signature import binding, of_end, of_failure, of_story, place, raised
 from harness.story import (
     COMPILES,
     REUSES,
@@ -241,7 +241,7 @@ def _judge_error(
             Verdict.ERROR, reason, Tier.MUST, failure.phase, signature="error: environment"
         )
     calls = sum(isinstance(event, Call) for event in story)
-    where = f"in call {calls}" if _told_exception(story) else f"after call {calls}"
+    where = f"in call {calls}" if raised(story) else f"after call {calls}"
     where = where if calls else "before the first call"
     message = " ".join(failure.message.split())[:300]
     phase = failure.phase or "run"
@@ -254,11 +254,6 @@ def _judge_error(
         differences,
         signature=of_end(end, terms.story, story, differences),
     )
-
-
-def _told_exception(story: Story) -> Call | None:
-    last = story[-1] if story else None
-    return last if isinstance(last, Call) and last.outcome.startswith("raises ") else None
 
 
 def _judge_story(terms: Terms, exit_: Exit, differences: tuple[Difference, ...]) -> Judgement:
@@ -379,8 +374,7 @@ def _fell_back(terms: Terms, exit_: Exit) -> str:
 
 
 def _sentence(expected: Story, told: Story, first: Difference, count: int) -> str:
-    event = (told if first.event < len(told) else expected)[first.event]
-    where = f"call {event.number}" if isinstance(event, Call) else f"event {first.event + 1}"
+    where = place(expected, told, first.event)
     more = f" (and {count - 1} more)" if count > 1 else ""
     if first.event >= len(told):
         return f"the story ends before {first.expected!r}{more}"

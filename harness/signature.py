@@ -33,7 +33,7 @@ def of_story(expected: Story, told: Story, worse: Iterable[Difference]) -> str:
 
 def of_end(end: str, expected: Story, told: Story, differences: Iterable[Difference]) -> str:
     """How a trial ended before its story did, and the MUST promises that it had broken until then."""
-    until = len(told) - 1 if _raised(told) else len(told)
+    until = len(told) - 1 if raised(told) else len(told)
     broken = [
         each
         for each in differences
@@ -50,15 +50,20 @@ def of_failure(failure: Failure) -> str:
     return failure.type
 
 
-def _raised(told: Story) -> bool:
+def raised(told: Story) -> bool:
+    """Whether the last event of a story is a call that raised."""
     return bool(told) and isinstance(told[-1], Call) and told[-1].outcome.startswith("raises ")
 
 
+def place(expected: Story, told: Story, position: int) -> str:
+    """How an event is called: calls by their number, others by their position in the longer story."""
+    event = (told if position < len(told) else expected)[position]
+    return f"call {event.number}" if isinstance(event, Call) else f"event {position + 1}"
+
+
 def _of_event(expected: Story, told: Story, position: int, found: Sequence[Difference]) -> str:
-    ended = position >= len(told)
-    event = (expected if ended else told)[position]
-    where = f"call {event.number}" if isinstance(event, Call) else f"event {position + 1}"
-    if ended:
+    where = place(expected, told, position)
+    if position >= len(told):
         return f"{where} is missing"
     best = min((binding(each.tier) for each in found), key=TIERS.index)
     words = [each.told or f"lacks {each.expected}" for each in found if binding(each.tier) is best]
