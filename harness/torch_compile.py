@@ -61,20 +61,19 @@ class TorchCompile(Adapter):
         self, program: Callable[..., Any], options: Mapping[str, Any]
     ) -> Callable[..., Any]:
         """What torch.compile returns for the program, or the older entry to Dynamo that `entry` names."""
-        profile = (
-            {} if "backend" in options else self.implementation.options
-        )  # they are the profile's backend's
-        both = {**profile, **options.get("options", {})}
+        # The profile's options are for its own backend, and a scenario may bring another.
+        usual = {} if "backend" in options else self.implementation.options
+        both = {**usual, **options.get("options", {})}
         own = {"options": both} if both else {}
         keywords: dict[str, Any] = {"backend": self._backend, **options, **own}
         entry = keywords.pop("entry", "compile")
         if entry == "compile":
             compiled: Callable[..., Any] = torch.compile(program, **keywords)
             return compiled
-        if keywords.pop(
-            "options", None
-        ):  # the older entries know none: bound as torch.compile binds them
-            keywords["backend"] = torch._TorchCompileWrapper(self._backend, None, both, None)  # noqa: SLF001 - likewise
+        # The older entries know no options: they are bound as torch.compile binds them.
+        if bound := keywords.pop("options", None):
+            wrapper: Any = torch._TorchCompileWrapper  # noqa: SLF001 - likewise
+            keywords["backend"] = wrapper(keywords["backend"], None, bound, None)
         older: Callable[..., Any] = getattr(torch._dynamo, entry)(**keywords)(program)  # noqa: SLF001 - likewise
         return older
 
