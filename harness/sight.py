@@ -6,8 +6,10 @@ Knows how to look without disturbing, and that a failure to look is ours. Must n
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import random
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +81,22 @@ def ambient() -> dict[str, object]:
         "default_dtype": torch.get_default_dtype(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "autocast": torch.is_autocast_enabled("cpu"),
+        "inference_mode": torch.is_inference_mode_enabled(),
+        "threads": torch.get_num_threads(),
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "random_state": _content(torch.default_generator.get_state()),
+        "python_random_state": random.getstate(),
     }
+
+
+def changed(before: Mapping[str, object]) -> list[str]:
+    """The names of the state that is not what it was."""
+    return [name for name, value in ambient().items() if value != before[name]]
+
+
+def _content(tensor: torch.Tensor) -> bytes:
+    """The bytes of a tensor in the CPU's memory, read without any operation that a mode could see."""
+    return ctypes.string_at(tensor.data_ptr(), tensor.nbytes)
 
 
 def take_all(arguments: Sequence[tuple[str, Any]]) -> Picture:

@@ -15,7 +15,7 @@ import torch
 
 from harness import picture
 from harness.picture import Picture
-from harness.sight import Kept, Sight, ambient, message_of, mutations, observing, take_all
+from harness.sight import Kept, Sight, ambient, changed, message_of, mutations, observing, take_all
 from harness.trace import CapturedGraph
 
 Module = TypeVar("Module", bound=torch.nn.Module)
@@ -149,9 +149,7 @@ class Subject:
         with observing():
             after = take_all(arguments)
             effects = [*mutations(before, after), *self._kept.changes()]
-            effects += [
-                f"changes {name}" for name, value in ambient().items() if value != around[name]
-            ]
+            effects += [f"changes {name}" for name in changed(around)]
             if error is not None:
                 return (
                     None,

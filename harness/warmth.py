@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.adapter import NotOffered, make
 from harness.model import Implementation
-from harness.sight import ambient
+from harness.sight import ambient, changed
 
 
 def warm(implementation: Implementation, *, front_end: bool) -> None:
@@ -29,9 +29,9 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
     Raises:
         RuntimeError: the implementation left the process otherwise, which its trials would not notice.
     """
+    chosen = programs(implementation.device)
     before = ambient()
     adapter = make(implementation)
-    chosen = programs(implementation.device)
     for program, calls in chosen if front_end else chosen[:1]:
         compiled = adapter.compile(program, {})
         for arguments in calls:
@@ -40,8 +40,9 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
         with contextlib.suppress(NotOffered):  # then it has nothing to forget
             adapter.reset()
     adapter.close()
-    if ambient() != before:
-        raise RuntimeError(f"warming up changed {before} to {ambient()}")
+    left = changed(before)
+    if left:
+        raise RuntimeError(f"warming up changed {', '.join(left)}")
     importlib.import_module("torch._dynamo.utils").counters.clear()
     gc.collect()
     gc.freeze()

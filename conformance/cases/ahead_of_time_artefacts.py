@@ -278,7 +278,7 @@ def training(module: torch.nn.Module, *, on: bool) -> Iterator[None]:
     call 1: reuses, resembles eager
     result in eval mode: equals eager
     call 2: raises RuntimeError while running
-    call 3: reuses, resembles eager
+    call 3: reuses, changes random_state, resembles eager
     there are gradients: equals eager
     save: succeeds
     change: a fresh process goes on
@@ -286,7 +286,7 @@ def training(module: torch.nn.Module, *, on: bool) -> Iterator[None]:
     call 4: reuses, resembles eager
     result in eval mode: equals eager
     call 5: raises RuntimeError while running
-    call 6: reuses, resembles eager
+    call 6: reuses, changes random_state, resembles eager
     there are gradients: equals eager
     """,
 )

@@ -210,6 +210,7 @@ def limit_as_keyword(s: Subject) -> None:
     ref="torch.compile: isolate_recompiles",
     needs=("recompile_limit", "dynamo_config", "torch_compile"),
     axes={"isolate": (False, True)},
+    exact="isolated wrappers must not share code",
     torch=">=2.13",
     expect={
         "isolate=False": """

@@ -44,8 +44,15 @@ class Leaf(torch.nn.Module):
     axes={"dynamic": (None, True)},
     expect="""
     call 1: compiles, resembles eager
-    call 2: compiles, resembles eager
-    calls 3-40: reuses, resembles eager
+    call 2: compiles, changes random_state, resembles eager
+    call 3: reuses, resembles eager
+    call 4: reuses, changes random_state, resembles eager
+    call 5: reuses, resembles eager
+    call 6: reuses, changes random_state, resembles eager
+    call 7: reuses, resembles eager
+    call 8: reuses, changes random_state, resembles eager
+    call 9: reuses, resembles eager
+    call 10: reuses, changes random_state, resembles eager
     results in eval mode: equals eager
     results in train mode are nothing or doubled: equals eager
     """,
@@ -55,7 +62,7 @@ def mode_is_toggled(s: Subject) -> None:
     module, x = s.place(Dropping()), s.randn(10)
     model = s.compile(module, compare="metadata", fullgraph=True, dynamic=s.axis("dynamic"))
     evaluated, trained = [], []
-    for _ in range(20):
+    for _ in range(5):
         model.eval()
         evaluated.append(model(x))
         model.train()
