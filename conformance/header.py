@@ -14,8 +14,9 @@ from typing import Any
 
 from conformance.request import Request
 from conformance.session import Session
-from harness import __version__, catalog, plan
+from harness import __version__, catalog, control, plan
 from harness.catalog import Entry
+from harness.control import Control
 from harness.environment import profile
 from harness.merge import parts
 from harness.model import Trial
@@ -39,12 +40,14 @@ def run(started: datetime) -> dict[str, Any]:
     }
 
 
-def make(
+def make(  # noqa: PLR0913 - what a header tells of
     session: Session,
     request: Request,
     entries: Sequence[Entry],
     planned: Sequence[Trial],
     whole: Sequence[Trial],
+    *,
+    controls: Sequence[Control],
 ) -> dict[str, Any]:
     """The header of a new record, but for what `run` says; `whole` is the plan that `planned` is a shard of."""
     named = {trial.scenario for trial in planned}
@@ -55,6 +58,7 @@ def make(
         "strict": request.strict,
         "known": [dataclasses.asdict(each) for each in request.known],
         **_plan(planned),
+        "controls": [control.to_json(each) for each in controls],
         "scenarios": _describe(entries, named),
         "implementations": {
             name: implementation(session, name) for name in session.implementations
@@ -70,10 +74,17 @@ def make(
     return header
 
 
-def resumed(old: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+def resumed(
+    old: Mapping[str, Any], started: datetime, controls: Sequence[Control]
+) -> dict[str, Any]:
     """The header of a record that completes another."""
     before = parts(old)
-    return {**old, "parts": [*before, {**run(started), "shard": before[-1]["shard"]}]}
+    both = [*old["controls"], *(control.to_json(each) for each in controls)]
+    return {
+        **old,
+        "controls": both,
+        "parts": [*before, {**run(started), "shard": before[-1]["shard"]}],
+    }
 
 
 def implementation(session: Session, name: str) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from typing import Any
 
 import pytest
 
-from conformance import header
+from conformance import controls, header
 from conformance.ending import Ending
 from conformance.request import Request, find_plan, interrupt_workers
 from conformance.session import Session
 from harness import accept, catalog, resume
 from harness.catalog import Entry
+from harness.control import Control
 from harness.environment import IsolationError
 from harness.judge import fails
 from harness.model import Trial, Verdict
@@ -63,6 +64,7 @@ class Recorder:
         self._resumed: Record | None
         self._old, self._resumed = begun or (None, None)
         self._part: Path | None = None
+        self._controls: tuple[Control, ...] = ()
         self._accepting = accepting
         self._accepted = ""
         self._ids: list[str] = []
@@ -100,6 +102,8 @@ class Recorder:
             )
         try:
             self._session.check()
+            if self._request.remaining != ():
+                self._controls = controls.run(self._session)
             self._made = not self._folder.exists()
             self._check_resumed()
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +139,7 @@ class Recorder:
 
     def _header(self) -> dict[str, Any]:
         if self._resumed:
-            return header.resumed(self._resumed.header, self._started)
+            return header.resumed(self._resumed.header, self._started, self._controls)
         entries = list(self._entries.values())
         by_node = {
             node_id(entry, variant.id, name): Trial(entry.id, variant.id, name)
@@ -145,7 +149,9 @@ class Recorder:
         }
         planned = [by_node[_local(each)] for each in self._ids]
         whole = find_plan(self._session.settings.folder) if self._request.shard else planned
-        made = header.make(self._session, self._request, entries, planned, whole)
+        made = header.make(
+            self._session, self._request, entries, planned, whole, controls=self._controls
+        )
         return {**header.run(self._started), **made}
 
     @pytest.hookimpl(tryfirst=True)
@@ -254,7 +260,7 @@ def _local(nodeid: str) -> str:
 def _status(record: Record, status: int, *, strict: bool) -> int:
     """The exit status of a run: see docs/exit-codes.md."""
     verdicts = [result.judgement.verdict for result in record.results]
-    if Verdict.BUG in verdicts:
+    if Verdict.BUG in verdicts or record.distrust:
         return pytest.ExitCode.INTERNAL_ERROR
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return status

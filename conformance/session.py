@@ -162,6 +162,11 @@ class Session:
             raise IsolationError("; ".join(dict.fromkeys(problems)))
         (self.settings.folder / "broken").write_bytes(pickle.dumps(self._broken))
 
+    @property
+    def runnable(self) -> tuple[str, ...]:
+        """The implementations that `check` has found able to run."""
+        return tuple(name for name in self.implementations if name not in self._broken)
+
     def problem(self, name: str) -> str:
         """Why an implementation cannot run, and what to do about it; "" if it can."""
         implementation = self.implementations[name]

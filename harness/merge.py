@@ -24,7 +24,7 @@ _LOCAL = ("python", "argument")
 #: What every header has; the schema says what it is.
 _HEADER = (
     *("suite", "started", "command", "host", "isolation", "time_limit", "plan_digest", "plan"),
-    *("scenarios", "implementations"),
+    *("controls", "scenarios", "implementations"),
 )
 
 _ORDER = list(Verdict)
@@ -220,6 +220,12 @@ def _merge_plan(group: Sequence[_Given]) -> Merged:
         trial.scenario: _described(first.header, trial.scenario) for trial in first.whole
     }
     header["implementations"] = _implementations(group)
+    header["controls"] = [done for each in group for done in each.header["controls"]]
+    header["distrust"] = [
+        why if "distrust" in each.header else f"{each.name}: {why}"
+        for each in group
+        for why in each.record.distrust
+    ]
     found: dict[Trial, list[tuple[str, Result]]] = {}
     for each in group:
         for result in each.record.results:

@@ -23,7 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness import plan
+from harness import control, plan
+from harness.control import Control
 from harness.model import (
     Difference,
     Exit,
@@ -37,7 +38,7 @@ from harness.model import (
 )
 from harness.story import StoryError, Tier, from_json, to_json
 
-FORMAT = 1
+FORMAT = 2
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
 _KINDS = ("header", "text", "result", "footer")
@@ -68,6 +69,19 @@ class Record:
     def planned(self) -> tuple[Trial, ...]:
         """The trials of the plan, in its order."""
         return tuple(Trial(**each) for each in self.header["plan"])
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """What became of the controls."""
+        return tuple(control.from_json(each) for each in self.header["controls"])
+
+    @property
+    def distrust(self) -> tuple[str, ...]:
+        """Why the record cannot be trusted, in sentences; of several records as one, what each says."""
+        if "distrust" in self.header:
+            return tuple(self.header["distrust"])
+        ran = dict.fromkeys(each.trial.implementation for each in self.results if _ran(each))
+        return control.distrust(list(ran), self.controls)
 
 
 def result_to_json(result: Result) -> dict[str, Any]:
@@ -228,6 +242,8 @@ def _made(path: Path, values: Sequence[Mapping[str, Any]]) -> Record:
             result_from_json(_unpool(v, texts)) for v in values if v.get("record") == "result"
         )
         record = Record(values[0], results, footer)
+        for each in values[0]["controls"]:
+            control.from_json(each)
         planned = set(record.planned)
         counted = footer["results"] if footer else len(results)
     except (KeyError, TypeError, ValueError, StoryError) as error:
@@ -253,6 +269,9 @@ def combine(records: Sequence[Record]) -> Record:
     header["scenarios"] = dict(header["scenarios"])
     header["implementations"] = dict(header["implementations"])
     header["plan"] = list(header["plan"])
+    header["controls"] = [each for one in records for each in one.header["controls"]]
+    if others:
+        header["distrust"] = list(dict.fromkeys(each for one in records for each in one.distrust))
     for other in others:
         if other.header["suite"] != header["suite"]:
             raise RecordError(
@@ -273,6 +292,12 @@ def combine(records: Sequence[Record]) -> Record:
         footer["verdicts"] = dict(Counter(footer["verdicts"]) + Counter(other.footer["verdicts"]))
     header["plan_digest"] = plan.digest(Trial(**each) for each in header["plan"])
     return Record(header, tuple(result for record in records for result in record.results), footer)
+
+
+def _ran(result: Result) -> bool:
+    """Whether a trial was run at all, on an implementation that can run."""
+    failure = result.exit.observation.failure
+    return not failure or failure.phase not in ("environment", "import")
 
 
 def _parse(path: Path, number: int, row: str, rows: int) -> dict[str, Any]:

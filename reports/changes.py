@@ -214,6 +214,12 @@ class Comparison:
         sides = [side for pair in self.pairs for side in (pair.before, pair.after)]
         return tuple(dict.fromkeys(str(s.record.header["suite"]["catalog"]) for s in sides))
 
+    @property
+    def distrust(self) -> tuple[str, ...]:
+        """Why what is compared cannot be trusted, in sentences."""
+        sides = [side for pair in self.pairs for side in (pair.before, pair.after)]
+        return tuple(dict.fromkeys(why for side in sides for why in side.record.distrust))
+
     @cached_property
     def sections(self) -> Mapping[Kind, list[Group]]:
         """The changes by kind, and within a kind by what is alike."""

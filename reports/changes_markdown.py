@@ -50,6 +50,8 @@ def _compared(comparison: Comparison) -> Iterator[str]:
         yield f"- without a counterpart: {prose(name)}"
     if len(comparison.catalogs) > 1:
         yield f"- the records are of different catalogs: {', '.join(map(code, comparison.catalogs))}"
+    for why in comparison.distrust:
+        yield f"- **not trustworthy**: {prose(why)}"
 
 
 def _brief(group: Group) -> str:

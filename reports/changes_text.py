@@ -26,6 +26,8 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield f"without a counterpart: {name}"
     if len(comparison.catalogs) > 1:
         yield f"the records are of different catalogs: {', '.join(comparison.catalogs)}"
+    for why in comparison.distrust:
+        yield f"NOT TRUSTWORTHY: {why}"
     for kind, groups in comparison.sections.items():
         yield f"\n{kind}, {comparison.counts[kind]}:"
         for group in groups:

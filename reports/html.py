@@ -202,6 +202,8 @@ def _shown(record: Record, every: Sequence[Result]) -> dict[str, Any]:
         "deviations": len(found),
         "bugs": verdicts[Verdict.BUG],
         "missing": verdicts[Verdict.NOT_RUN],
+        "distrust": record.distrust,
+        "controls": record.controls,
         "blind": len(table.unexplained(record)),
     }
 

@@ -68,8 +68,11 @@ def summary(record: Record, source: str = "") -> str:
 def _summary(record: Record, source: str) -> Iterator[str]:
     names = table.implementations(record)
     failing = table.failing(record)
-    yield f"## Touchstone: {'not conforming' if failing else 'conforming'}"
+    standing = "not conforming" if failing else "conforming"
+    yield f"## Touchstone: {'not trustworthy' if record.distrust else standing}"
     yield ""
+    yield from (f"- {prose(each)}" for each in record.distrust)
+    yield from [""] if record.distrust else []
     yield prose(closing(record))
     yield ""
     yield from _matrix(record, names)

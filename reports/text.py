@@ -42,6 +42,8 @@ def summary(record: Record) -> str:
             f"    {results[0].judgement.reason}\n"
             f"    look: {examine(arguments[name])}"
         )
+    if record.distrust:
+        parts += ["", "THIS RUN IS NOT TRUSTWORTHY:", *(f"    {each}" for each in record.distrust)]
     if found:
         shown = [
             f"{r.judgement.verdict.upper()} {r.trial.id}\n{_claim(record, r)}    {r.judgement.reason}\n"
@@ -117,8 +119,9 @@ def closing(record: Record) -> str:
         verdicts[result.judgement.verdict] = verdicts.get(result.judgement.verdict, 0) + 1
     counts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
     torches = {i["fingerprint"]["torch"] for i in record.header["implementations"].values()}
+    stamp = "NOT TRUSTWORTHY: " if record.distrust else ""
     return (
-        f"{sum(verdicts.values())} trials: {counts}; torch {', '.join(sorted(torches))}; "
+        f"{stamp}{sum(verdicts.values())} trials: {counts}; torch {', '.join(sorted(torches))}; "
         f"{record.footer['seconds']:.1f} s"
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_record import controls
 
 from harness.model import Exit, Judgement, Observation, Result, Trial, Verdict
 from harness.record import Record
@@ -67,6 +68,9 @@ def recorded(
     return Record(
         header={
             "suite": {"version": "0.1.0", "catalog": catalog, "scenarios": 1},
+            "controls": controls(
+                list(dict.fromkeys(each.trial.implementation for each in results))
+            ),
             "plan": [
                 {
                     "scenario": each.trial.scenario,

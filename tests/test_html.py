@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from test_record import controls
 
 from harness.model import (
     MEANING,
@@ -91,6 +92,7 @@ def recorded(results: list[Result], *, without: tuple[Trial, ...] = (), text: st
             "isolation": f"fork{text}",
             "time_limit": 60.0,
             "plan_digest": "fedcba9876543210",
+            "controls": controls(list(dict.fromkeys(each.implementation for each in planned))),
             "plan": [
                 {
                     "scenario": each.scenario,

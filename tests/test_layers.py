@@ -28,6 +28,7 @@ NEAR = frozenset(
         "catalog",
         "lint",
         "judge",
+        "control",
         "compilations",
         "signature",
         "known",

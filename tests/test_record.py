@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from harness import plan
+from harness import control, plan
+from harness.control import Control
 from harness.model import (
     Difference,
     Exit,
@@ -128,6 +129,7 @@ def header(planned: Sequence[Trial]) -> dict[str, Any]:
         "time_limit": 60.0,
         "plan_digest": plan.digest(planned),
         "plan": [asdict(each) for each in planned],
+        "controls": controls(list(names)),
         "scenarios": {each.scenario: described for each in planned},
         "implementations": {
             name: {
@@ -138,6 +140,16 @@ def header(planned: Sequence[Trial]) -> dict[str, Any]:
             for name in names
         },
     }
+
+
+def controls(names: Sequence[str]) -> list[dict[str, Any]]:
+    """The controls of implementations, judged as they must be."""
+    return [
+        control.to_json(Control(name, each, *where, control.PATTERNS[each].verdict, "", met=True))
+        for name in names
+        for each in control.PATTERNS
+        for where in control.SCENARIOS
+    ]
 
 
 def written(
@@ -383,12 +395,12 @@ def test_a_foreign_file_is_refused(tmp_path: Path, text: str, said: str) -> None
     assert f"is no record: {said}" in refused(tmp_path / "r.jsonl")
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 1, "2", None])
 def test_a_record_of_another_format_is_refused_with_both(tmp_path: Path, version: object) -> None:
     path = written(tmp_path, [result()])
     changed(path, 0, format=version)
     assert refused(path).endswith(
-        f"has format {version}, this Touchstone reads format 1; use the version that wrote it"
+        f"has format {version}, this Touchstone reads format 2; use the version that wrote it"
     )
 
 
@@ -464,7 +476,7 @@ def test_a_damaged_line_is_refused(tmp_path: Path, line: int, fields: dict[str, 
 
 
 def test_a_record_without_footer_whose_plan_is_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "r.jsonl").write_text('{"record": "header", "format": 1, "plan": 5}\n', "utf-8")
+    (tmp_path / "r.jsonl").write_text('{"record": "header", "format": 2, "plan": 5}\n', "utf-8")
     refused(tmp_path / "r.jsonl")
 
 
@@ -563,7 +575,8 @@ def test_a_result_of_every_verdict_fits_the_schema(
     ("line", "fields"),
     [
         (0, {"mood": "good"}),
-        (0, {"format": 2}),
+        (0, {"format": 3}),
+        (0, {"controls": [{"control": "sometimes_wrong"}]}),
         (0, {"plan": [{"scenario": "a/b", "variant": ""}]}),
         (1, {"digest": "x"}),
         (2, {"mood": "good"}),

@@ -92,7 +92,7 @@ def test_a_record_that_still_grows_is_refused(tmp_path: Path) -> None:
         ('{"record":"hea', "is empty"),
         ("hello\nworld\n", "line 1 is no JSON"),
         ('{"a": 1}\n', "its first line is no header"),
-        ('{"record": "header", "format": 2, "plan": []}\n', "has format 2"),
+        ('{"record": "header", "format": 3, "plan": []}\n', "has format 3"),
     ],
 )
 def test_what_cannot_be_completed_is_refused_in_one_sentence(
@@ -193,7 +193,7 @@ def test_another_catalog_is_refused(tmp_path: Path) -> None:
 
 def test_a_header_that_lacks_something_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    path.write_text('{"record": "header", "format": 1, "plan": []}\n', encoding="utf-8")
+    path.write_text('{"record": "header", "format": 2, "plan": [], "controls": []}\n', encoding="utf-8")
     with pytest.raises(RecordError, match="is damaged: its header has no suite"):
         go_on(path, options(), SUITE)
 
@@ -358,8 +358,9 @@ def test_an_interrupted_run_leaves_a_record_that_is_completed(
     assert len(done) == len(set(done)) == len(whole.planned)
     assert {each.judgement.verdict for each in whole.results} == {Verdict.PASS}
     assert [each["command"][1] for each in whole.header["parts"]] == ["recompiles/*", "--resume"]
+    both = {"controls": [*before.header["controls"], *whole.header["controls"][-4:]]}
     kept = {key: value for key, value in whole.header.items() if key != "parts"}
-    assert kept == before.header
+    assert kept == {**before.header, **both}
     schema = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     first = (out / "record.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert [error.message for error in schema.iter_errors(json.loads(first))] == []

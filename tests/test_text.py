@@ -8,6 +8,7 @@ import pytest
 from expecttest import assert_expected_inline
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_record import controls
 
 from harness import catalog, plan
 from harness.catalog import read, variants
@@ -52,7 +53,11 @@ def record(results: Sequence[Result], *, without: Sequence[Trial] = ()) -> Recor
         name: {"argument": f"profiles/{name}.toml", "fingerprint": {"torch": "2.13.0+cpu"}}
         for name in dict.fromkeys(each.implementation for each in planned)
     }
-    header = {"plan": [asdict(each) for each in planned], "implementations": implementations}
+    header = {
+        "plan": [asdict(each) for each in planned],
+        "controls": controls(list(implementations)),
+        "implementations": implementations,
+    }
     return Record(header, tuple(results), {"seconds": 12.34})
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from conformance.commands.common import Commands, say
-from conformance.exits import BROKEN, OK
+from conformance.exits import BROKEN, BUG, OK
 from harness.merge import Finding, merge
 from harness.record import Record, Writer, read
 from reports import html
@@ -22,6 +22,7 @@ _EXAMPLES = """examples:
 
 exit codes:
   0  every planned trial has one result      1  results are missing, foreign or contradictory
+  3  a record cannot be trusted: its controls say so
   4  the records cannot be one record
 """
 
@@ -53,6 +54,10 @@ def _merge(asked: argparse.Namespace) -> int:
         say(str(finding))
     say(_conclusion(record, merged.findings))
     say(f"report: {html.write(record, asked.output)}")
+    for why in record.distrust:
+        say(f"not trustworthy: {why}")
+    if record.distrust:
+        return BUG
     return BROKEN if merged.findings else OK
 
 
