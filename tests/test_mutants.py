@@ -130,6 +130,7 @@ def test_the_matrix_speaks_of_exactly_the_current_mutants_and_scenarios() -> Non
 def test_the_matrix_has_no_undeclared_survivor_and_is_what_was_found() -> None:
     known = kills.read()
     assert not page.problems(known, CONTENT)
+    assert not page.pending(known, CONTENT)
     assert page.text(known, CONTENT, list(ENTRIES.values())) == PAGE
 
 
@@ -161,7 +162,21 @@ def test_what_is_pending_is_no_survivor_but_is_named() -> None:
     known.rows["m"].pending.append("f/a")
     content = declared.Declared((MUTANT,), {})
     assert page.problems(known, content) == []
-    assert page.pending(known, content) == ["m has still to face 1 scenario"]
+    assert page.pending(known, content) == [
+        "m has still to face 1 scenario",
+        "f/a has killed nobody so far",
+    ]
+
+
+def test_a_mutant_that_is_killed_need_not_face_more_and_neither_need_a_scenario_that_kills() -> (
+    None
+):
+    known = found(a="fail", b="")
+    known.rows["other"] = Row("", {"f/b": "fail"}, ["f/a"])
+    known.rows["m"].pending.append("f/b")
+    content = declared.Declared((MUTANT, dataclasses.replace(MUTANT, name="other")), {})
+    assert page.pending(known, content) == page.problems(known, content) == []
+    assert "Of 4 pairs of a mutant and a scenario, 2 were run" in page.text(known, content, [])
 
 
 def test_only_what_has_changed_is_run_again() -> None:

@@ -1,12 +1,14 @@
 """The kill matrix: which scenario catches which implementation that is wrong on purpose.
 
-    python tests/mutants/matrix.py                        what is new or has changed, then the page
+    python tests/mutants/matrix.py                        what is needed, then the page
+    python tests/mutants/matrix.py --all                  every mutant against every scenario: hours
     python tests/mutants/matrix.py --mutant 'Forgets*'    some mutants only; likewise --scenario 'aliasing/*'
     python tests/mutants/matrix.py --seconds 600          stop after ten minutes; the next run goes on
     python tests/mutants/matrix.py --seconds 0            only write the page from what is known
 
-What is found is kept in tests/mutants/kills.json. The exit status is 1 while anything is pending, and if a mutant
-survives, or a scenario kills nobody, without a declared reason.
+What is needed is that each mutant is killed by some scenario, and that each scenario kills some mutant; what has
+changed since is run again. What is found is kept in tests/mutants/kills.json. The exit status is 1 while that is not known
+of all of them, and if a mutant survives, or a scenario kills nobody, without a declared reason.
 """
 
 from __future__ import annotations
@@ -80,6 +82,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--scenario", action="append", metavar="GLOB", help="these only; repeat for several"
     )
+    parser.add_argument(
+        "--all", action="store_true", help="go on where it is known that a mutant is killed"
+    )
     parser.add_argument("--seconds", type=float, default=1e9, help="how long it may take")
     parser.add_argument("--time-limit", type=float, default=120, help="seconds for one trial")
     parser.add_argument(
@@ -98,8 +103,11 @@ def _run(
         course.run(None)
         for mutant in chosen:
             course.run(mutant, {kill.scenario.partition("[")[0] for kill in mutant.killed_by})
-        for mutant in chosen:
-            course.run(mutant)
+        if asked.all:
+            for mutant in chosen:
+                course.run(mutant)
+        else:
+            course.decide(chosen)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,10 +135,23 @@ class Course:
             row.pending.remove(entry.id)
             if number % 10 == 0 or not row.pending:
                 kills.write(self.known)
-        if pending and first is None:
+        if first is None and any(each.id in pending for each in self.entries):
             name = mutant.name if mutant else "the healthy base"
             seconds = time.monotonic() - started
             print(f"{name}: {len(row.kills)} kills, {seconds:.0f} s", flush=True)
+
+    def decide(self, mutants: Sequence[Mutant]) -> None:
+        """Go on until each mutant is killed and each scenario kills, or nothing is left to try."""
+        for mutant in mutants:
+            for entry in self.entries if mutant.sin and not mutant.survives else ():
+                if not self.known.rows[mutant.name].kills:
+                    self.run(mutant, {entry.id})
+        # Those that many scenarios kill are the likeliest to be killed by one more.
+        deadly = sorted(mutants, key=lambda each: -len(self.known.rows[each.name].kills))
+        for entry in self.entries:
+            for mutant in deadly:
+                if mutant.sin and not self.known.killers(entry.id):
+                    self.run(mutant, {entry.id})
 
     def _kills(self, mutant: Mutant | None, entry: Entry) -> dict[str, str]:
         if mutant is None:

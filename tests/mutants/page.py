@@ -25,13 +25,28 @@ written by `python tests/mutants/matrix.py`.
 
 
 def pending(known: Kills, content: Declared) -> list[str]:
-    """What has still to be run, a sentence each."""
+    """What has still to be run, a sentence each; a mutant that is killed need not face more."""
     rows = [("the healthy base", known.base)]
-    rows += [(each.name, known.rows[each.name]) for each in content.mutants]
-    return [
+    rows += [
+        (each.name, known.rows[each.name])
+        for each in content.mutants
+        if each.sin and not each.survives and not known.rows[each.name].kills
+    ]
+    found = [
         f"{name} has still to face {len(row.pending)} scenario{'s'[: len(row.pending) > 1]}"
         for name, row in rows
         if row.pending
+    ]
+    return [*found, *(f"{each} has killed nobody so far" for each in _undecided(known, content))]
+
+
+def _undecided(known: Kills, content: Declared) -> list[str]:
+    """The scenarios that kill nobody among those that have faced them, which are not all."""
+    waiting = {each for row in known.rows.values() for each in row.pending}
+    return [
+        each
+        for each in known.scenarios
+        if each in waiting and each not in content.idle and not known.killers(each)
     ]
 
 
@@ -55,9 +70,10 @@ def _about_scenarios(known: Kills, content: Declared) -> Iterator[str]:
     for scenario in content.idle:
         if scenario not in known.scenarios:
             yield f"{scenario} is declared to kill nobody, but does not exist"
-    if any(row.pending for row in known.rows.values()):
-        return
+    undecided = _undecided(known, content)
     for scenario in known.scenarios:
+        if scenario in undecided:
+            continue
         if not known.killers(scenario) and scenario not in content.idle:
             yield f"{scenario} kills nobody: which mutant would it kill?"
         elif known.killers(scenario) and scenario in content.idle:
@@ -75,7 +91,7 @@ def text(known: Kills, content: Declared, entries: Sequence[Entry]) -> str:
         f"{len(sick)} mutants, of which {caught} are killed, by {killers} of {len(entries)} scenarios ({versions}).",
         *_survivors(known, content),
         "\n## Mutants\n",
-        "| mutant | what is wrong | killed by | how | such as |",
+        "| mutant | what is wrong | killed by, of those faced | how | such as |",
         "|---|---|---:|---|---|",
         *(_mutant_row(mutant, known) for mutant in sick),
         *_controls(known, content),
@@ -91,12 +107,15 @@ def _survivors(known: Kills, content: Declared) -> Iterator[str]:
     if found := problems(known, content):
         yield "\n## Errors\n"
         yield from (f"- {problem}" for problem in found)
-    if waiting := [each for each in content.mutants if known.rows[each.name].pending]:
-        trials = sum(len(known.rows[each.name].pending) for each in waiting)
+    cells = sum(sum(map(each.faces, known.scenarios)) for each in content.mutants)
+    if left := sum(len(known.rows[each.name].pending) for each in content.mutants):
         yield (
-            f"\nNot everything has been run: {len(waiting)} mutants have still to face {trials} scenarios in all, and "
-            "nothing is said yet of scenarios that kill nobody."
+            f"\nOf {cells} pairs of a mutant and a scenario, {cells - left} were run: a mutant that is killed, and a scenario "
+            "that kills, need not face all others. Of the rest nothing is said; `--all` runs them."
         )
+    if waiting := pending(known, content):
+        yield "\n## Not known yet\n"
+        yield from (f"- {each}" for each in waiting)
     reasons = [
         f"- {mutant.name}: {mutant.survives}" for mutant in content.mutants if mutant.survives
     ]
@@ -110,12 +129,11 @@ def _mutant_row(mutant: Mutant, known: Kills) -> str:
     row = known.rows[mutant.name]
     ways = Counter(row.kills.values()).most_common(2)
     how = ", ".join(f"{way} ({count})" for way, count in ways)
-    faced = sum(map(mutant.faces, known.scenarios))
-    pending = f", {len(row.pending)} pending" if row.pending else ""
+    faced = sum(map(mutant.faces, known.scenarios)) - len(row.pending)
     declared = [kill.scenario.partition("[")[0] for kill in mutant.killed_by]
     shown = list(dict.fromkeys([*(each for each in declared if each in row.kills), *row.kills]))
     examples = ", ".join(shown[:2])
-    return f"| {mutant.name} | {mutant.sin} | {len(row.kills)} of {faced}{pending} | {how} | {examples} |"
+    return f"| {mutant.name} | {mutant.sin} | {len(row.kills)} of {faced} | {how} | {examples} |"
 
 
 def _controls(known: Kills, content: Declared) -> Iterator[str]:
