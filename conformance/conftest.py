@@ -21,6 +21,7 @@ from conformance.ending import Ending
 from conformance.recorder import PROPERTY, Recorder
 from conformance.request import (
     OPTIONS,
+    SECOND_LOOK,
     Request,
     RequestError,
     begin,
@@ -81,6 +82,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="FILE",
         help="known deviations of your own, as `touchstone known` writes them; repeat for several",
+    )
+    group.addoption(
+        "--repeat",
+        type=int,
+        metavar="N",
+        help="make N attempts at each trial; one whose attempts differ is flaky (default: 1)",
+    )
+    group.addoption(
+        "--second-look",
+        type=float,
+        metavar="SECONDS",
+        help="how long unexpected results may be looked at again, each alone and in a fresh interpreter, when all "
+        f"trials have run; 0 for no second look (default: {SECOND_LOOK:g})",
     )
     group.addoption("--shuffle", type=int, metavar="SEED", help="run in a random order")
     group.addoption(
@@ -178,7 +192,7 @@ def _open(
     folder: str | Path,
     guardian: int,
 ) -> Session:
-    settings = Settings(Path(folder), guardian, request.mode, request.time_limit)
+    settings = Settings(Path(folder), guardian, request.mode, request.time_limit, request.repeat)
     session = config.stash[_session] = Session(settings, request.implementations, entries)
     config.stash[_request] = request
     config.pluginmanager.register(Portion(settings.folder, request), "touchstone-portion")

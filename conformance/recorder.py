@@ -11,14 +11,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance import controls, header
+from conformance import controls, header, second_look
 from conformance.ending import Ending
 from conformance.request import Request, find_plan, interrupt_workers
 from conformance.session import Session
@@ -27,7 +27,7 @@ from harness.catalog import Entry
 from harness.control import Control
 from harness.environment import IsolationError
 from harness.judge import fails
-from harness.model import Trial, Verdict
+from harness.model import Result, Trial, Verdict
 from harness.record import Record, RecordError, Writer, read, result_from_json
 from reports import html, text
 
@@ -65,6 +65,7 @@ class Recorder:
         self._old, self._resumed = begun or (None, None)
         self._part: Path | None = None
         self._controls: tuple[Control, ...] = ()
+        self._results: list[Result] = []
         self._accepting = accepting
         self._accepted = ""
         self._ids: list[str] = []
@@ -86,11 +87,17 @@ class Recorder:
         """Know the plan, where workers collect: all of them collect the same."""
         self._ids = self._ids or list(ids)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Refuse, before the first trial, what cannot be judged."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Refuse, before the first trial, what cannot be judged; after the last, look again at what nobody expected."""
         if session.config.option.collectonly:
-            return
+            return (yield)
+        self._prepare()
+        done = yield
+        self._look_again()
+        return done
+
+    def _prepare(self) -> None:
         self._entries = {entry.id: entry for entry in catalog.read()}
         stale = self._session.stale(list(self._entries.values()))
         if stale:
@@ -115,6 +122,18 @@ class Recorder:
                 f"the report cannot be written into {self._folder}: {error.strerror}; name another folder"
             ) from None
 
+    def _look_again(self) -> None:
+        """Give what nobody expected a second look."""
+        seconds = self._request.second_look
+        found = second_look.unexpected(self._results, strict=self._request.strict)
+        if not found or not seconds or self._writer is None:
+            return
+        before = {each.trial: each for each in found}
+        _say(f"looking again at {len(found)} unexpected, each alone and in a fresh interpreter")
+        for result in second_look.look(self._session, self._results, found, seconds, _say):
+            with self._ending.hold():
+                self._writer.look(before[result.trial], result)
+
     def _check_resumed(self) -> None:
         """Refuse, likewise, to go on in another environment than the one in which the run began."""
         if self._old and self._resumed and self._request.remaining:
@@ -127,7 +146,9 @@ class Recorder:
         for name, value in report.user_properties:
             if name == PROPERTY and report.when == "call":
                 with self._ending.hold():
-                    self._open().add(result_from_json(json.loads(str(value))))
+                    result = result_from_json(json.loads(str(value)))
+                    self._open().add(result)
+                    self._results.append(result)
 
     def _open(self) -> Writer:
         if self._writer is None:
@@ -221,6 +242,10 @@ class Recorder:
             print(f"touchstone: {self._empty}", file=sys.stderr)  # noqa: T201 - after pytest's own words
         if self._record is not None:
             config.get_terminal_writer().line(f"report: {self._folder / 'index.html'}")
+
+
+def _say(line: str) -> None:
+    print(f"touchstone: {line}", file=sys.stderr, flush=True)  # noqa: T201 - as while environments are made
 
 
 def _accept(record: Record) -> str:

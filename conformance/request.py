@@ -22,6 +22,9 @@ from harness.model import Implementation, Known, Trial
 from harness.record import Record, read, read_interrupted
 from harness.shard import Shard, durations, read_shard, split
 
+#: Seconds for second looks, unless the run is asked for others.
+SECOND_LOOK = 120.0
+
 
 class RequestError(Exception):
     """The options make no sense together; the message says what to leave out or to give."""
@@ -37,6 +40,8 @@ class Request:
         mode: how trials are isolated.
         time_limit: seconds for one trial, before the implementation's factor.
         strict: whether broken MAY promises and improvements fail the run.
+        repeat: how many attempts are made at each trial.
+        second_look: seconds for second looks at unexpected results.
         shard: the part of the plan that is run; None for all of it.
         took: how long trials took, as far as that is known, for a split in equal parts.
         remaining: what an interrupted run has left to do; None for a run that begins.
@@ -47,6 +52,8 @@ class Request:
     mode: str = "fork"
     time_limit: float = 60.0
     strict: bool = False
+    repeat: int = 1
+    second_look: float = SECOND_LOOK
     shard: Shard | None = None
     took: Mapping[Trial, float] = dataclasses.field(default_factory=dict)
     remaining: tuple[Trial, ...] | None = None
@@ -64,9 +71,9 @@ class Request:
 #: Options that a record answers, by the name that people know them by.
 _ANSWERED = (
     *("implementation", "matrix", "select", "known", "isolation", "time_limit", "shuffle"),
-    *("shard", "durations"),
+    *("shard", "durations", "repeat"),
 )
-OPTIONS = (*_ANSWERED, "strict")
+OPTIONS = (*_ANSWERED, "strict", "second_look")
 
 
 def begin(options: Mapping[str, Any]) -> Request:
@@ -78,6 +85,9 @@ def begin(options: Mapping[str, Any]) -> Request:
     limit = 60.0 if options["time_limit"] is None else options["time_limit"]
     if not 0 < limit < math.inf:
         raise RequestError(f"--time-limit is {limit}; give a number of seconds above 0")
+    repeat = 1 if options["repeat"] is None else options["repeat"]
+    if repeat < 1:
+        raise RequestError(f"--repeat is {repeat}; give a number of attempts from 1 up")
     if options["durations"] and not options["shard"]:
         raise RequestError(
             "durations are for splitting a plan; give --shard too, as in --shard 1/3"
@@ -90,9 +100,18 @@ def begin(options: Mapping[str, Any]) -> Request:
         mode=options["isolation"] or "fork",
         time_limit=limit,
         strict=options["strict"],
+        repeat=repeat,
+        second_look=_second_look(options),
         shard=read_shard(options["shard"]) if options["shard"] else None,
         took=durations(read(Path(options["durations"]))) if options["durations"] else {},
     )
+
+
+def _second_look(options: Mapping[str, Any]) -> float:
+    seconds = SECOND_LOOK if options["second_look"] is None else float(options["second_look"])
+    if not 0 <= seconds < math.inf:
+        raise RequestError(f"--second-look is {seconds}; give a number of seconds from 0 up")
+    return seconds
 
 
 def go_on(
@@ -116,6 +135,8 @@ def go_on(
         mode=record.header["isolation"],
         time_limit=record.header["time_limit"],
         strict=options["strict"] or record.header.get("strict", False),
+        repeat=record.header.get("repeat", 1),
+        second_look=_second_look(options),
         remaining=resume.remaining(record),
     ), record
 

@@ -24,7 +24,17 @@ from harness.environment import IsolationError, missing_tools, profile
 from harness.fork import Fork
 from harness.isolate import Here, Isolation, Spawn
 from harness.judge import Terms, judge
-from harness.model import Exit, Failure, Implementation, Job, Known, Observation, Result
+from harness.model import (
+    Attempt,
+    Exit,
+    Failure,
+    Implementation,
+    Job,
+    Judgement,
+    Known,
+    Observation,
+    Result,
+)
 from harness.story import Story, Tier, render
 
 MODES = ("fork", "spawn", "none")
@@ -45,12 +55,14 @@ class Settings:
         guardian: pid of the process that began the run.
         mode: how trials are isolated.
         time_limit: seconds for one trial, before the implementation's factor.
+        repeat: how many attempts are made at each trial.
     """
 
     folder: Path
     guardian: int
     mode: str
     time_limit: float
+    repeat: int = 1
 
 
 def open_folder() -> Path:
@@ -215,36 +227,55 @@ class Session:
         return catalog.expected(entry, variant.settings, self.versions(name))[1]
 
     def run(self, entry: Entry, variant: Variant, name: str) -> Result:
-        """Run one trial and judge it."""
+        """Run one trial, as often as the run was asked for, and judge it."""
         implementation = self.implementations[name]
-        trial = plan.trial(entry, variant, implementation)
+        broken = self._broken_exit(name)
+        terms = self.terms(entry, variant, name)
+        condition, _ = self._expected(entry, variant, name)
+        exits: list[Exit] = []
+        if not terms.applies:
+            exits = [broken] if broken else self._attempt(entry, variant, implementation)
+        judgement = judge(terms, exits)
+        return Result(
+            trial=plan.trial(entry, variant, implementation),
+            judgement=judgement,
+            expected=render(terms.story),
+            condition=condition,
+            exit=_telling(terms, exits, judgement) if exits else Exit(Observation()),
+            known=terms.known,
+            attempts=_attempts(terms, exits) if len(exits) > 1 else (),
+        )
+
+    def _attempt(
+        self, entry: Entry, variant: Variant, implementation: Implementation
+    ) -> list[Exit]:
+        return [self.run_job(entry, variant, implementation) for _ in range(self.settings.repeat)]
+
+    def terms(self, entry: Entry, variant: Variant, name: str) -> Terms:
+        """What a trial is judged by."""
+        implementation = self.implementations[name]
         broken = self._broken_exit(name)
         versions = {} if broken and _environment(broken) else self.versions(name)
-        condition, story = (
-            catalog.expected(entry, variant.settings, versions) if versions else ("", ())
-        )
+        trial = plan.trial(entry, variant, implementation)
         applies = not versions or speaks_of(entry.torch, versions["torch"])
-        entry_known = known.find(self._known, trial, implementation, versions) if versions else None
         unmet = tuple(need for need in entry.needs if need not in implementation.claims)
-        terms = Terms(
-            story=story,
+        return Terms(
+            story=self._expected(entry, variant, name)[1],
             tiers={facet: Tier(text.partition(":")[0]) for facet, text in entry.tiers.items()},
             exact=bool(entry.exact),
             unmet=() if broken else unmet,
             missing=() if broken else missing_tools(implementation),
             interprets=implementation.interprets,
-            known=entry_known,
+            known=known.find(self._known, trial, implementation, versions) if versions else None,
             applies="" if applies else f"speaks of torch{entry.torch}, this is {versions['torch']}",
         )
-        exits = [broken or self.run_job(entry, variant, implementation)] if applies else []
-        return Result(
-            trial=trial,
-            judgement=judge(terms, exits),
-            expected=render(story),
-            condition=condition,
-            exit=exits[0] if exits else Exit(Observation()),
-            known=entry_known,
-        )
+
+    def _expected(self, entry: Entry, variant: Variant, name: str) -> tuple[str, Story]:
+        """Condition and story that conform; nothing where not even the versions are known."""
+        broken = self._broken_exit(name)
+        if broken and _environment(broken):
+            return "", ()
+        return catalog.expected(entry, variant.settings, self.versions(name))
 
     def run_job(  # noqa: PLR0913 - what a job may be asked for
         self,
@@ -257,18 +288,29 @@ class Session:
         order: str = "",
     ) -> Exit:
         """Run one trial, or the part of it that an exchange asks for; `cache` is a folder to keep afterwards."""
-        job = Job(
+        job = self.job(entry, variant, implementation, cache=cache)
+        return self._run_job(
+            implementation, dataclasses.replace(job, hands_over=hands_over, order=order)
+        )
+
+    def job(
+        self,
+        entry: Entry,
+        variant: Variant,
+        implementation: Implementation,
+        *,
+        cache: Path | None = None,
+    ) -> Job:
+        """What the far side is told of a trial."""
+        return Job(
             module=entry.module,
             file=str(entry.file),
             name=entry.name,
             settings=variant.settings,
-            implementation={},
+            implementation=profile(implementation),
             cache=str(cache or ""),
             time_limit=self.settings.time_limit * implementation.time_factor,
-            hands_over=hands_over,
-            order=order,
         )
-        return self._run_job(implementation, job)
 
     def _run_job(self, implementation: Implementation, job: Job) -> Exit:
         self._serial += 1
@@ -280,6 +322,22 @@ class Session:
             return self.isolation.run(job, implementation)
         finally:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def _attempts(terms: Terms, exits: Sequence[Exit]) -> tuple[Attempt, ...]:
+    """Identical attempts, each as it alone would have been judged."""
+    made = [(judge(terms, [each]), each.seconds) for each in exits]
+    return tuple(
+        Attempt(f"attempt {number}", each.verdict, each.signature, each.reason, seconds)
+        for number, (each, seconds) in enumerate(made, start=1)
+    )
+
+
+def _telling(terms: Terms, exits: Sequence[Exit], judgement: Judgement) -> Exit:
+    """The attempt that shows what was judged: of those that differ, one that deviates."""
+    return next(
+        (each for each in exits if judge(terms, [each]).signature == judgement.signature), exits[0]
+    )
 
 
 def _environment(broken: Exit) -> bool:

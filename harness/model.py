@@ -313,6 +313,25 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One of several attempts at a trial.
+
+    Attributes:
+        how: in words, how it was made.
+        verdict: what it alone would have come to.
+        signature: the deviation.
+        reason: the judge's reason.
+        seconds: how long it took.
+    """
+
+    how: str
+    verdict: Verdict
+    signature: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One line of the record: a trial, its judgement, and the evidence.
 
@@ -323,6 +342,8 @@ class Result:
         condition: the condition under which that story holds; "" where there is only one.
         exit: how the process ended and what it had said.
         known: the known entry that applied, if one did.
+        attempts: each attempt at it, where there was more than one.
+        polluters: the ids of the trials without which, run before it, this one conforms.
     """
 
     trial: Trial
@@ -331,6 +352,8 @@ class Result:
     condition: str
     exit: Exit
     known: Known | None = None
+    attempts: tuple[Attempt, ...] = ()
+    polluters: tuple[str, ...] = ()
 
     @property
     def stopped(self) -> bool:

@@ -7,6 +7,7 @@ writer appends; a reader refuses what is foreign, newer, damaged or without its 
     {"record": "header", "format": 1, "plan": [...], "scenarios": {...}, "implementations": {...}, ...}
     {"record": "text", "digest": ..., "text": ...}      long texts, once each, before their first use
     {"record": "result", "trial": {...}, "judgement": {...}, "exit": {...}, ...}
+    {"record": "again", "trial": {...}, "judgement": {...}, ...}      a second look at a result before it
     {"record": "footer", "verdicts": {...}, "results": n, ...}
 """
 
@@ -26,6 +27,7 @@ from typing import Any, TextIO
 from harness import control, plan
 from harness.control import Control
 from harness.model import (
+    Attempt,
     Difference,
     Exit,
     Failure,
@@ -41,7 +43,7 @@ from harness.story import StoryError, Tier, from_json, to_json
 FORMAT = 2
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
-_KINDS = ("header", "text", "result", "footer")
+_KINDS = ("header", "text", "result", "again", "footer")
 
 #: Texts longer than this are written once and referred to.
 _LONG = 200
@@ -103,7 +105,20 @@ def result_from_json(value: Mapping[str, Any]) -> Result:
     seen["evidence"] = tuple(seen["evidence"])
     seen["artefacts"] = tuple(seen["artefacts"])
     seen["failure"] = Failure(**seen["failure"]) if seen["failure"] else None
-    made = dict(value["judgement"])
+    return Result(
+        trial=Trial(**value["trial"]),
+        judgement=_judgement(value["judgement"]),
+        expected=value["expected"],
+        condition=value["condition"],
+        exit=Exit(observation=Observation(**seen), **exit_),
+        known=Known(**value["known"]) if value["known"] else None,
+        attempts=_attempts(value["attempts"]),
+        polluters=tuple(value["polluters"]),
+    )
+
+
+def _judgement(value: Mapping[str, Any]) -> Judgement:
+    made = dict(value)
     made["verdict"] = Verdict(made["verdict"])
     made["tier"] = Tier(made["tier"]) if made["tier"] else None
     made["promised"] = tuple(Tier(each) for each in made["promised"])
@@ -111,13 +126,22 @@ def result_from_json(value: Mapping[str, Any]) -> Result:
     made["differences"] = tuple(
         Difference(**{**each, "tier": Tier(each["tier"])}) for each in made["differences"]
     )
-    return Result(
-        trial=Trial(**value["trial"]),
-        judgement=Judgement(**made),
-        expected=value["expected"],
-        condition=value["condition"],
-        exit=Exit(observation=Observation(**seen), **exit_),
-        known=Known(**value["known"]) if value["known"] else None,
+    return Judgement(**made)
+
+
+def _attempts(values: Sequence[Mapping[str, Any]]) -> tuple[Attempt, ...]:
+    return tuple(Attempt(**{**each, "verdict": Verdict(each["verdict"])}) for each in values)
+
+
+def _looked_at(result: Result, again: Mapping[str, Any] | None) -> Result:
+    """A result with what a second look came to."""
+    if again is None:
+        return result
+    return dataclasses.replace(
+        result,
+        judgement=_judgement(again["judgement"]),
+        attempts=_attempts(again["attempts"]),
+        polluters=tuple(again["polluters"]),
     )
 
 
@@ -141,9 +165,17 @@ class Writer:
         self._line(value)
         self._verdicts[result.judgement.verdict] += 1
 
+    def look(self, before: Result, after: Result) -> None:
+        """Write what a second look at a result that was added came to."""
+        value = dataclasses.asdict(after)
+        kept = ("trial", "judgement", "attempts", "polluters")
+        self._line({"record": "again", **{key: value[key] for key in kept}})
+        self._verdicts[before.judgement.verdict] -= 1
+        self._verdicts[after.judgement.verdict] += 1
+
     def close(self, more: Mapping[str, Any]) -> None:
         """Write the footer: only now is the record whole."""
-        verdicts = dict(sorted(self._verdicts.items()))
+        verdicts = dict(sorted((+self._verdicts).items()))
         total = sum(self._verdicts.values())
         self._line({"record": "footer", "verdicts": verdicts, "results": total, **more})
         self._file.close()
@@ -238,9 +270,9 @@ def _made(path: Path, values: Sequence[Mapping[str, Any]]) -> Record:
     footer = values[-1] if values[-1].get("record") == "footer" else {}
     try:
         texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
-        results = tuple(
-            result_from_json(_unpool(v, texts)) for v in values if v.get("record") == "result"
-        )
+        told = (result_from_json(_unpool(v, texts)) for v in values if v.get("record") == "result")
+        again = {Trial(**v["trial"]): v for v in values if v.get("record") == "again"}
+        results = tuple(_looked_at(result, again.pop(result.trial, None)) for result in told)
         record = Record(values[0], results, footer)
         for each in values[0]["controls"]:
             control.from_json(each)
@@ -249,7 +281,10 @@ def _made(path: Path, values: Sequence[Mapping[str, Any]]) -> Record:
     except (KeyError, TypeError, ValueError, StoryError) as error:
         raise RecordError(f"{path} is damaged: {error!r} in a line; run again") from error
     done = Counter(result.trial for result in results)
-    strange = [trial for trial, number in done.items() if trial not in planned or number > 1]
+    strange = [
+        *again,
+        *(trial for trial, number in done.items() if trial not in planned or number > 1),
+    ]
     if strange or counted != len(results):
         raise RecordError(
             f"{path} is damaged: it has {len(results)} results, its footer counts {counted}, "

@@ -284,7 +284,7 @@ def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
             "implementation": names[result.trial.implementation],
             "verdict": verdicts.index(result.judgement.verdict),
             "command": _command(header, result),
-            **_said(pool, result),
+            **_said(pool, verdicts, result),
         }
         for result in every
     ]
@@ -305,7 +305,7 @@ def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def _said(pool: _Pool, result: Result) -> dict[str, Any]:
+def _said(pool: _Pool, verdicts: Sequence[Verdict], result: Result) -> dict[str, Any]:
     """What the record says of a trial, less what says nothing."""
     made, exit_ = result.judgement, result.exit
     seen = exit_.observation
@@ -334,6 +334,11 @@ def _said(pool: _Pool, result: Result) -> dict[str, Any]:
         "output": pool.put(exit_.output),
         "seconds": pool.put(exit_.seconds),
         "leftovers": exit_.leftovers,
+        "attempts": [
+            pool.put([each.how, verdicts.index(each.verdict), each.reason, each.seconds])
+            for each in result.attempts
+        ],
+        "polluters": pool.share(result.polluters),
         "known": known and pool.put([known.signature, known.reason, known.link, known.expires]),
     }
     said = {name: value for name, value in fields.items() if value}

@@ -448,6 +448,7 @@
       story(scenario, said),
       failure(said),
       events(said),
+      attempts(said),
       process(said),
       channels(said),
       el("h3", {}, "Scenario"),
@@ -688,6 +689,31 @@
         el("p", {}, el("code", {}, type), phase ? ` in phase ${phase}` : null),
         message ? pre(message, { class: "wrap" }) : null,
         traceback ? box("Traceback", () => pre(traceback), { open: true }) : null,
+      );
+    }
+    return made;
+  }
+  /** Every attempt at the trial, where there was more than one, and which trials it takes for its deviation. */
+  function attempts(said) {
+    const made = [];
+    const found = list(said.attempts).map(whole);
+    if (found.length) {
+      made.push(
+        el("h3", {}, "Attempts"),
+        el(
+          "ol",
+          {},
+          found.map(([how, verdict, why, seconds]) =>
+            el("li", {}, `${how}: `, chip(data.verdicts[verdict]), ` in ${seconds.toFixed(1)} s`, why ? el("p", { class: "hint" }, why) : null),
+          ),
+        ),
+      );
+    }
+    const others = list(said.polluters);
+    if (others.length) {
+      made.push(
+        el("p", {}, "It conforms alone, and deviates after these, which leave something behind:"),
+        el("ul", {}, others.map((id) => el("li", {}, el("code", {}, plain(id))))),
       );
     }
     return made;

@@ -143,3 +143,39 @@ def doubles_the_last(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
         return (*others, last * 2)
 
     return run
+
+
+def now_and_then(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Is wrong in the first process that compiles two products, and in no other: COUNT names what remembers."""
+    first = module.code.count(" * ") > 1 and not Path(os.environ["COUNT"]).exists()
+    if first:
+        Path(os.environ["COUNT"]).touch()
+    return lambda *args: tuple(each + first for each in module(*args))
+
+
+def remembers(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Leaves a file at home when it compiles a product, and is wrong about sums from then on."""
+    memory = Path.home() / "a-product-was-compiled"
+    code = module.code
+    if "*" in code:
+        memory.touch()
+    spoiled = memory.exists() and "*" not in code
+    return lambda *args: tuple(each + spoiled for each in module(*args))
+
+
+def fears_forks(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Is wrong in processes that were forked from one that had imported torch."""
+    command = Path("/proc/self/cmdline").read_bytes().split(b"\0")
+    forked = b"zygote" in command
+    return lambda *args: tuple(each + forked for each in module(*args))
+
+
+_COMPILED: list[str] = []
+
+
+def remembers_here(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Is wrong about sums in a process in which a product was compiled."""
+    code = module.code
+    _COMPILED.append(code)
+    spoiled = "*" not in code and any("*" in each for each in _COMPILED)
+    return lambda *args: tuple(each + spoiled for each in module(*args))

@@ -29,6 +29,7 @@ NEAR = frozenset(
         "lint",
         "judge",
         "control",
+        "culprits",
         "compilations",
         "signature",
         "known",
@@ -54,6 +55,7 @@ NEAR = frozenset(
 FAR = frozenset(
     [
         "child",
+        "sequence",
         "subject",
         "judged",
         "elsewhere",

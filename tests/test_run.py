@@ -32,7 +32,16 @@ def run(*command: str, timeout: float = 240) -> subprocess.CompletedProcess[str]
 
 
 def under_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
+    return run(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--second-look=0",
+        *arguments,
+    )
 
 
 def profile(folder: Path, name: str, *, alone: bool = False, **more: object) -> str:

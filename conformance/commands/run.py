@@ -18,6 +18,7 @@ from conformance.commands.common import (
     check_selects,
     well_formed,
 )
+from conformance.request import SECOND_LOOK
 from conformance.session import MODES
 
 HERE = Path(_package).resolve().parent
@@ -33,6 +34,7 @@ _RUN_EXAMPLES = """examples:
   touchstone run --shard 1/3 --durations last.jsonl  a third of it; `touchstone merge` makes one record of three
   touchstone run --resume touchstone-report/record.jsonl
                                                      what an interrupted run has left to do, as it was begun
+  touchstone run --repeat 5 'backward_hooks/*'       with five attempts at each trial, to find what is flaky
   touchstone run -- -x --durations=10                with further arguments for pytest
 
 """
@@ -68,6 +70,14 @@ def add(commands: Commands) -> None:
         action="append",
         metavar="FILE",
         help="known deviations of your own, as `touchstone known` writes them; repeat for several",
+    )
+    parser.add_argument(
+        "--repeat", metavar="N", help="attempts at each trial; flaky is one whose attempts differ"
+    )
+    parser.add_argument(
+        "--second-look",
+        metavar="SECONDS",
+        help=f"for looking again at what was unexpected, alone and in a fresh interpreter (default: {SECOND_LOOK:g})",
     )
     parser.add_argument("--shuffle", metavar="SEED", help="run in a random order")
     parser.add_argument(
@@ -113,6 +123,8 @@ def _single(asked: argparse.Namespace) -> dict[str, str | None]:
         "--matrix": asked.matrix,
         "--isolation": asked.isolation,
         "--time-limit": asked.time_limit,
+        "--repeat": asked.repeat,
+        "--second-look": asked.second_look,
         "--shuffle": asked.shuffle,
         "--shard": asked.shard,
         "--shard-durations": asked.durations,

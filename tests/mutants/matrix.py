@@ -7,8 +7,8 @@
     python tests/mutants/matrix.py --seconds 0            only write the page from what is known
 
 What is needed is that each mutant is killed by some scenario, and that each scenario kills some mutant; what has
-changed since is run again. What is found is kept in tests/mutants/kills.json. The exit status is 1 while that is not known
-of all of them, and if a mutant survives, or a scenario kills nobody, without a declared reason.
+changed since is run again. What is found is kept in tests/mutants/kills.json. The exit status is 1 while that is not
+known of all of them, and if a mutant survives, or a scenario kills nobody, without a declared reason.
 """
 
 from __future__ import annotations

@@ -110,8 +110,8 @@ def _survivors(known: Kills, content: Declared) -> Iterator[str]:
     cells = sum(sum(map(each.faces, known.scenarios)) for each in content.mutants)
     if left := sum(len(known.rows[each.name].pending) for each in content.mutants):
         yield (
-            f"\nOf {cells} pairs of a mutant and a scenario, {cells - left} were run: a mutant that is killed, and a scenario "
-            "that kills, need not face all others. Of the rest nothing is said; `--all` runs them."
+            f"\nOf {cells} pairs of a mutant and a scenario, {cells - left} were run: a mutant that is killed, and a "
+            "scenario that kills, need not face all others. Of the rest nothing is said; `--all` runs them."
         )
     if waiting := pending(known, content):
         yield "\n## Not known yet\n"
