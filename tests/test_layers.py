@@ -41,6 +41,7 @@ NEAR = frozenset(
         "literals",
         "accept",
         "adoption",
+        "certificate",
         "exchange",
         "isolate",
         "toolchain",
@@ -67,6 +68,7 @@ FAR = frozenset(
         "zygote",
         "warmth",
         "boot",
+        "circumstances",
     ]
 )
 #: The modules that both sides import.
