@@ -80,7 +80,9 @@ class Certificate:
         under = f"under {len(self.digests)} conditions ({', '.join(self.digests)})"
         if not self.deviations:
             return f"{_trials(self.trials)} told the same story {under}"
-        return f"{len(self.deviations)} of {_trials(self.trials)} did not tell the same story {under}"
+        return (
+            f"{len(self.deviations)} of {_trials(self.trials)} did not tell the same story {under}"
+        )
 
 
 def _trials(number: int) -> str:

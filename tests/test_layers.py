@@ -42,6 +42,7 @@ NEAR = frozenset(
         "accept",
         "adoption",
         "certificate",
+        "schema",
         "exchange",
         "isolate",
         "toolchain",

@@ -194,7 +194,7 @@ def test_another_catalog_is_refused(tmp_path: Path) -> None:
 def test_a_header_that_lacks_something_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text('{"record": "header", "format": 1, "plan": []}\n', encoding="utf-8")
-    with pytest.raises(RecordError, match="is damaged: its header has no suite"):
+    with pytest.raises(RecordError, match="is damaged in line 1: header has no 'suite'"):
         go_on(path, options(), SUITE)
 
 

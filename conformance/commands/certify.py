@@ -72,7 +72,7 @@ def add(commands: Commands) -> None:
 def _certify(asked: argparse.Namespace) -> int:
     check_selects(asked.select, well_formed())
     judged = chosen(asked.implementation or ("eager",))
-    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as temporary:  # noqa: S108 - short
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as temporary:
         provided = list(_provided(asked.condition or conditions.DEFAULTS, Path(temporary)))
         if len(provided) < 2:  # noqa: PLR2004 - a pair
             raise UsageError("one condition has nothing to be compared with; give another")
