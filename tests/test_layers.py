@@ -43,6 +43,8 @@ NEAR = frozenset(
         "adoption",
         "certificate",
         "schema",
+        "private",
+        "values",
         "exchange",
         "isolate",
         "toolchain",

@@ -1,0 +1,30 @@
+"""Texts that came from elsewhere, as a terminal or a log may be given them: everything shows and nothing acts.
+
+Knows characters that terminals obey and words that CI systems obey. Must not know where a text comes from.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: How GitHub and Azure write commands into a log: at the beginning of a line, and older ones anywhere.
+_COMMAND = re.compile(r"^(\s*)::|##(?=\[|vso\[)", re.MULTILINE)
+
+
+def visible(text: str) -> str:
+    r"""The same text, with each character that does not show written as an escape, such as `\x1b` or `\u202e`.
+
+    Ends of lines and tabs stay; what a CI system would take for a command gets a backslash.
+    """
+    if "::" in text or "##" in text:
+        text = _COMMAND.sub(lambda found: f"{found[1] or ''}\\{found[0].strip()}", text)
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each in "\n\t" or each.isprintable() else ascii(each)[1:-1] for each in text
+    )
+
+
+def line(text: str) -> str:
+    """The same text on one line."""
+    return visible(" ".join(text.split()))
