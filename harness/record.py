@@ -218,21 +218,21 @@ def _is_json(row: str) -> bool:
 
 def _made(path: Path, values: Sequence[Mapping[str, Any]]) -> Record:
     """The record that lines are; one without a footer counts nothing."""
-    for number, value in enumerate(values, start=1):
-        _check_line(path, number, value)
     footer = values[-1] if values[-1].get("record") == "footer" else {}
     try:
         texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
-        results = tuple(
-            result_from_json(_unpool(v, texts)) for v in values if v.get("record") == "result"
-        )
+        lines = [_unpool(v, texts) if v.get("record") == "result" else v for v in values]
+        for number, value in enumerate(lines, start=1):
+            _check_line(path, number, value)
+        results = tuple(result_from_json(v) for v in lines if v["record"] == "result")
         record = Record(values[0], results, footer)
         planned = set(record.planned)
         for result in results:
             parse(result.expected)
         counted = footer["results"] if footer else len(results)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(f"{path} is damaged: {error!r} in a line; run again") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        found = ascii(error)[:200]
+        raise RecordError(f"{path} is damaged: {found} in a line; run again") from error
     _check_names(path, record)
     done = Counter(result.trial for result in results)
     strange = [trial for trial, number in done.items() if trial not in planned or number > 1]

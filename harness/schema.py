@@ -133,7 +133,7 @@ def _of_object(value: dict[str, Any], schema: Mapping[str, Any], place: str) -> 
         if name not in value:
             yield f"{place} has no {name!r}"
     for name, each in value.items():
-        inner = f"{place}.{name[:40]}"
+        inner = f"{place}.{ascii(name[:40])[1:-1]}"
         if "propertyNames" in schema:
             yield from _problems(name, schema["propertyNames"], f"a name in {place}")
         if name in described:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 #: How GitHub and Azure write commands into a log: at the beginning of a line, and older ones anywhere.
-_COMMAND = re.compile(r"^(\s*)::|##(?=\[|vso\[)", re.MULTILINE)
+_AT_THE_BEGINNING = re.compile(r"^(\s*)::", re.MULTILINE)
+_ANYWHERE = re.compile(r"##(?=\[|vso\[)")
 
 
 def visible(text: str) -> str:
@@ -16,8 +17,8 @@ def visible(text: str) -> str:
 
     Ends of lines and tabs stay; what a CI system would take for a command gets a backslash.
     """
-    if "::" in text or "##" in text:
-        text = _COMMAND.sub(lambda found: f"{found[1] or ''}\\{found[0].strip()}", text)
+    text = _AT_THE_BEGINNING.sub(r"\1\\::", text)
+    text = _ANYWHERE.sub(r"#\\#", text)
     if text.isprintable():
         return text
     return "".join(

@@ -143,3 +143,10 @@ def doubles_the_last(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
         return (*others, last * 2)
 
     return run
+
+
+def hostile(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Prints and raises what terminals and CI systems obey, and says whether it found the job's token."""
+    bad = "\x1b]0;pwned\x07\x1b[2J\n::set-output name=status::0\n##[error]no \u202e"
+    sys.stdout.write(bad)
+    raise RuntimeError(f"{bad} has {os.environ.get('GITHUB_TOKEN', 'no token')}")
