@@ -150,3 +150,10 @@ def hostile(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     bad = "\x1b]0;pwned\x07\x1b[2J\n::set-output name=status::0\n##[error]no \u202e"
     sys.stdout.write(bad)
     raise RuntimeError(f"{bad} has {os.environ.get('GITHUB_TOKEN', 'no token')}")
+
+
+def seeded(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Depends on the hash seed."""
+    if os.environ["PYTHONHASHSEED"] == "1":
+        raise RuntimeError("an unlucky seed")
+    return lambda *args: module(*args)

@@ -150,7 +150,7 @@ def test_nothing_of_any_trial_would_run_even_without_the_policy(
             await wait();
           }
           const bad = document.querySelectorAll("img, iframe, base, svg[onload], [onerror], [onmouseover]");
-          const links = [...document.querySelectorAll("#detail a")].map((each) => each.protocol);
+          const links = [...document.querySelectorAll("#detail a[href]")].map((each) => each.protocol);
           seen.push(bad.length, links.filter((each) => !["http:", "https:", "file:"].includes(each)).length);
         }
         seen.push(document.querySelectorAll("#detail pre").length > 5);
@@ -403,7 +403,7 @@ def uses(record: Record) -> None:
         pass
 
 
-WRONG = (
+WRONG: tuple[Any, ...] = (
     None,
     True,
     -1,
