@@ -183,7 +183,7 @@ def test_an_implementation_that_depends_on_the_hash_seed_is_found_out(tmp_path: 
     asked = ["--condition=usual", "--condition=hash-seed", f"--implementation={profile}"]
     ran = certified(tmp_path / "out", SOME, *asked)
     assert ran.returncode == 1, ran.stdout + ran.stderr
-    assert "@ seeded: event 1 differs: usual: call 1" in ran.stdout
+    assert "@ seeded: event 2 differs: usual: call 1" in ran.stdout
     value = json.loads((tmp_path / "out" / "certificate.json").read_text())
     assert value["same"] is False
     assert value["deviations"][0]["trial"]["implementation"] == "seeded"
