@@ -489,6 +489,15 @@ def test_what_only_looks_like_a_record_is_refused_soon(tmp_path: Path, content: 
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize("seconds", [10**400, -1, float("inf"), float("nan"), True, "1"])
+def test_a_number_that_counts_nothing_is_refused(tmp_path: Path, seconds: object) -> None:
+    path = written(tmp_path, [ordinary()])
+    *rows, last = path.read_text().splitlines()
+    path.write_text("\n".join([*rows, json.dumps({**json.loads(last), "seconds": seconds})]))
+    with pytest.raises(RecordError, match=r"in line 4: footer\.seconds is .*, expected "):
+        read(path)
+
+
 def test_a_story_cannot_stand_for_millions_of_calls() -> None:
     assert len(parse("calls 1-10000: reuses, equals eager")) == 10_000
     with pytest.raises(StoryError, match="are more than 10000"):
