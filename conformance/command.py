@@ -10,7 +10,16 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from conformance.commands import adopt, exchange, implementations, merge, records, run, scenarios
+from conformance.commands import (
+    adopt,
+    certify,
+    exchange,
+    implementations,
+    merge,
+    records,
+    run,
+    scenarios,
+)
 from conformance.commands.common import EXIT_CODES, Commands, UsageError, tell
 from conformance.exits import OK, USAGE
 from harness import __version__
@@ -54,6 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"touchstone {__version__}")
     commands = Commands(parser)
-    for group in run, scenarios, records, merge, adopt, implementations, exchange:
+    for group in run, scenarios, records, merge, adopt, implementations, exchange, certify:
         group.add(commands)
     return parser

@@ -42,6 +42,7 @@ from harness.model import Known, Result, Trial, Verdict
 from harness.record import RecordError, result_to_json
 from harness.shard import ShardError
 from reports.text import explain
+from reports.visible import visible
 
 CASES = Path(_package).resolve().parent / "cases"
 
@@ -156,7 +157,7 @@ def pytest_configure(config: pytest.Config) -> None:
         )
         entries = (*request.known, *known.read())
     except _REFUSALS as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(visible(str(error))) from None
     ending = config.stash[_ending] = Ending()
     ending.watch()
     with ending.hold():
@@ -175,7 +176,7 @@ def pytest_configure(config: pytest.Config) -> None:
         accepting=config.getoption("--accept"),
     )
     config.pluginmanager.register(recorder, "touchstone-recorder")
-    session.furnish(lambda line: print(f"touchstone: {line}", file=sys.stderr, flush=True))  # noqa: T201
+    session.furnish(lambda line: print(visible(f"touchstone: {line}"), file=sys.stderr, flush=True))  # noqa: T201
     session.start()
 
 
@@ -278,9 +279,9 @@ class Item(pytest.Item):
         self.user_properties.append((PROPERTY, json.dumps(result_to_json(result))))
         verdict = result.judgement.verdict
         if verdict is Verdict.UNSUPPORTED:
-            pytest.skip(result.judgement.reason)
+            pytest.skip(visible(result.judgement.reason))
         if verdict is Verdict.XFAIL:
-            pytest.xfail(result.judgement.reason)
+            pytest.xfail(visible(result.judgement.reason))
         if fails(result.judgement, strict=self.config.stash[_request].strict):
             raise Nonconforming(result)
 

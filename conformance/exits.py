@@ -1,3 +1,3 @@
-"""Exit codes of the command, as docs/exit-codes.md explains them; 2 is pytest's for an interrupted run."""
+"""Exit codes of the command, as docs/exit-codes.md explains them."""
 
-OK, BROKEN, BUG, USAGE, EMPTY = 0, 1, 3, 4, 5
+OK, BROKEN, INTERRUPTED, BUG, USAGE, EMPTY = 0, 1, 2, 3, 4, 5

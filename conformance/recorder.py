@@ -30,6 +30,7 @@ from harness.judge import fails
 from harness.model import Result, Trial, Verdict
 from harness.record import Record, RecordError, Writer, read, result_from_json
 from reports import html, text
+from reports.visible import visible
 
 PROPERTY = "touchstone"
 
@@ -116,7 +117,7 @@ class Recorder:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._part = _free(self._folder)
         except (IsolationError, RecordError) as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(visible(str(error))) from None
         except OSError as error:
             raise pytest.UsageError(
                 f"the report cannot be written into {self._folder}: {error.strerror}; name another folder"
@@ -230,16 +231,16 @@ class Recorder:
         terminalreporter.section("touchstone")
         terminalreporter.write_line(text.summary(self._record))
         for line in text.environments(self._session.environments):
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(visible(line))
         if self._accepted:
             terminalreporter.section("accept")
-            terminalreporter.write_line(self._accepted)
+            terminalreporter.write_line(visible(self._accepted))
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Say, as the last words, where the page is, or why there was nothing to judge."""
         if self._empty:
-            print(f"touchstone: {self._empty}", file=sys.stderr)  # noqa: T201 - after pytest's own words
+            print(visible(f"touchstone: {self._empty}"), file=sys.stderr)  # noqa: T201 - after pytest's own words
         if self._record is not None:
             config.get_terminal_writer().line(f"report: {self._folder / 'index.html'}")
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import math
 import os
-import pickle
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import known, resume
+from harness import known, resume, values
 from harness.implementations import chosen
 from harness.model import Implementation, Known, Trial
 from harness.record import Record, read, read_interrupted
@@ -144,19 +144,21 @@ def go_on(
 def leave(folder: Path, name: str, value: Request | tuple[Trial, ...]) -> None:
     """Put something where the other processes of the run find it."""
     own = folder / f"{name}.{os.getpid()}"
-    own.write_bytes(pickle.dumps(value))
+    own.write_text(json.dumps(values.to_json(value)), encoding="utf-8")
     own.replace(folder / name)
 
 
 def find_request(folder: Path) -> Request:
     """The request that the process which began the run has left."""
-    found: Request = pickle.loads((folder / "request").read_bytes())  # noqa: S301 - our own
+    left = json.loads((folder / "request").read_text(encoding="utf-8"))
+    found: Request = values.from_json(Request, left)
     return found
 
 
 def find_plan(folder: Path) -> tuple[Trial, ...]:
     """The whole plan, of which each process that collected found the same shard."""
-    found: tuple[Trial, ...] = pickle.loads((folder / "plan").read_bytes())  # noqa: S301 - our own
+    left = json.loads((folder / "plan").read_text(encoding="utf-8"))
+    found: tuple[Trial, ...] = values.from_json(tuple[Trial, ...], left)
     return found
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
-import pickle
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import catalog, known, plan, provision
+from harness import catalog, known, plan, provision, values
 from harness.catalog import Entry, Variant
 from harness.condition import speaks_of
 from harness.environment import IsolationError, missing_tools, profile
@@ -172,7 +172,8 @@ class Session:
         problems = [self.problem(name) for name in self.implementations]
         if all(problems):
             raise IsolationError("; ".join(dict.fromkeys(problems)))
-        (self.settings.folder / "broken").write_bytes(pickle.dumps(self._broken))
+        paper = json.dumps(values.to_json(self._broken))
+        (self.settings.folder / "broken").write_text(paper, encoding="utf-8")
 
     @property
     def runnable(self) -> tuple[str, ...]:
@@ -208,7 +209,8 @@ class Session:
         """How every trial of an implementation ends that cannot run; known to all processes of the run."""
         paper = self.settings.folder / "broken"
         if os.getpid() != self.settings.guardian and not self._broken and paper.exists():
-            self._broken = pickle.loads(paper.read_bytes())  # noqa: S301 - written by our own process
+            left = json.loads(paper.read_text(encoding="utf-8"))
+            self._broken = values.from_json(dict[str, Exit], left)
         return self._broken.get(name)
 
     def stale(self, entries: Sequence[Entry]) -> list[tuple[Known, str]]:

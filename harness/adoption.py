@@ -146,5 +146,5 @@ def _comment(text: str) -> str:
 
 def _value(value: object) -> str:
     """A TOML value: its basic strings are JSON's but for what is escaped."""
-    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return text.encode("utf-8", "replace").decode("utf-8")
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
+    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in text)

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness import provision, toolchain
 from harness.model import Implementation
+from harness.private import public
 
 BOOT = Path(__file__).with_name("boot.py")
 
@@ -82,10 +83,10 @@ def is_separate(implementation: Implementation) -> bool:
 
 
 def environ(implementation: Implementation, folder: Path) -> dict[str, str]:
-    """The environment of an implementation's processes: ours without what would change the judgement."""
+    """The environment of an implementation's processes: ours without secrets and what would change the judgement."""
     kept = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in public(os.environ).items()
         if not name.startswith(_DROPPED)
         and not (is_separate(implementation) and name == "PYTHONPATH")
     }

@@ -225,7 +225,10 @@ class _Line:
                 raise ZygoteError("it closed the connection")
             self._buffer += received
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return dict(json.loads(line))
+        try:
+            return dict(json.loads(line))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ZygoteError(f"it said {line[:80]!r}, which is not ours") from error
 
 
 def _dial_branch(line: _Line, asked: Mapping[str, Any], seconds: float) -> _Line | None:

@@ -214,8 +214,8 @@ def _problem(key: str, value: Any) -> str:  # noqa: ANN401 - of the right kind
     match key:
         case "time_factor" if not 0 < value < math.inf:
             return f"`time_factor` is {value!r}; give a number above 0"
-        case "name" if not re.fullmatch(r"[\w.+-]+", value, re.ASCII):
-            return f"`name` is {value!r}; use letters, digits, and . _ + -"
+        case "name" if not re.fullmatch(r"\w[\w.+-]{0,99}", value, re.ASCII):
+            return f"`name` is {value!r}; use letters, digits, and . _ + -, at most 100, a letter or digit first"
         case "backend" | "adapter" if not value:
             return f"`{key}` is empty; give what it names, or leave it out"
         case "extends" if not value:

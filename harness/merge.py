@@ -21,12 +21,6 @@ _FINGERPRINT = ("torch", "torch_git", "torch_build", "python")
 #: What of a profile may differ from host to host.
 _LOCAL = ("python", "argument")
 
-#: What every header has; the schema says what it is.
-_HEADER = (
-    *("suite", "started", "command", "host", "isolation", "time_limit", "plan_digest", "plan"),
-    *("controls", "scenarios", "implementations"),
-)
-
 _ORDER = list(Verdict)
 
 
@@ -91,7 +85,6 @@ def merge(records: Mapping[str, Record]) -> Merged:
     """
     given = [_Given(name, record) for name, record in records.items()]
     for each in given:
-        check_header(each.name, each.header)
         _check(given[0], each)
     accepted, foreign = _sort(given)
     wholes = [_merge_plan(group) for group in accepted]
@@ -134,17 +127,6 @@ def unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     ]
     keys = [key for key in sides[0] | sides[1] if sides[0].get(key) != sides[1].get(key)]
     return f"{keys[0]} {sides[0].get(keys[0])} and {sides[1].get(keys[0])}" if keys else ""
-
-
-def check_header(name: str, header: Mapping[str, Any]) -> None:
-    """Make sure that a header has everything that makes two records one.
-
-    Raises:
-        RecordError: it has not.
-    """
-    lost = [key for key in _HEADER if key not in header]
-    if lost:
-        raise RecordError(f"{name} is damaged: its header has no {', '.join(lost)}; run again")
 
 
 def suite_in_words(suite: Mapping[str, Any]) -> str:

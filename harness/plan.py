@@ -34,7 +34,8 @@ def trials(entries: Iterable[Entry], implementations: Sequence[Implementation]) 
 
 def digest(planned: Iterable[Trial]) -> str:
     """A fingerprint of a plan: 16 hexadecimal digits over the sorted ids of its trials."""
-    return hashlib.sha256("\n".join(sorted(each.id for each in planned)).encode()).hexdigest()[:16]
+    ids = "\n".join(sorted(each.id for each in planned))
+    return hashlib.sha256(ids.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def selects(pattern: str, entry: Entry, variant: Variant) -> bool:

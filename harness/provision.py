@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import Implementation
+from harness.private import public
 
 MARK = "touchstone.json"
 
@@ -319,7 +320,7 @@ def _run(command: Sequence[str], hear: Say) -> int:
 
 
 def _environ(variables: Mapping[str, str]) -> dict[str, Any]:
-    return {name: value for name, value in variables.items() if name not in _MISLEADING}
+    return {name: value for name, value in public(variables).items() if name not in _MISLEADING}
 
 
 def _move_scripts(part: Path, folder: Path) -> None:

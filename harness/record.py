@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness import control, plan
+from harness import control, plan, schema
 from harness.control import Control
 from harness.model import (
     Attempt,
@@ -38,7 +38,7 @@ from harness.model import (
     Trial,
     Verdict,
 )
-from harness.story import StoryError, Tier, from_json, to_json
+from harness.story import Tier, from_json, parse, to_json
 
 FORMAT = 2
 SCHEMA = Path(__file__).with_name("record.schema.json")
@@ -257,29 +257,31 @@ def _grows(path: Path) -> bool:
 def _is_json(row: str) -> bool:
     try:
         json.loads(row)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
 
 def _made(path: Path, values: Sequence[Mapping[str, Any]]) -> Record:
     """The record that lines are; one without a footer counts nothing."""
-    kinds = sorted({str(value.get("record")) for value in values} - set(_KINDS))
-    if kinds:
-        raise RecordError(f"{path} is damaged: it has lines of kind {', '.join(kinds)}; run again")
     footer = values[-1] if values[-1].get("record") == "footer" else {}
     try:
         texts = {v["digest"]: v["text"] for v in values if v.get("record") == "text"}
-        told = (result_from_json(_unpool(v, texts)) for v in values if v.get("record") == "result")
-        again = {Trial(**v["trial"]): v for v in values if v.get("record") == "again"}
-        results = tuple(_looked_at(result, again.pop(result.trial, None)) for result in told)
+        lines = [_unpool(v, texts) if v.get("record") == "result" else v for v in values]
+        for number, value in enumerate(lines, start=1):
+            _check_line(path, number, value)
+        again = {Trial(**v["trial"]): v for v in lines if v["record"] == "again"}
+        told = (result_from_json(v) for v in lines if v["record"] == "result")
+        results = tuple(_looked_at(each, again.pop(each.trial, None)) for each in told)
         record = Record(values[0], results, footer)
-        for each in values[0]["controls"]:
-            control.from_json(each)
         planned = set(record.planned)
+        for result in results:
+            parse(result.expected)
         counted = footer["results"] if footer else len(results)
-    except (KeyError, TypeError, ValueError, StoryError) as error:
-        raise RecordError(f"{path} is damaged: {error!r} in a line; run again") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        found = ascii(error)[:200]
+        raise RecordError(f"{path} is damaged: {found} in a line; run again") from error
+    _check_names(path, record)
     done = Counter(result.trial for result in results)
     strange = [
         *again,
@@ -291,6 +293,33 @@ def _made(path: Path, values: Sequence[Mapping[str, Any]]) -> Record:
             f"and {len(strange)} are not in its plan or there twice; run again"
         )
     return record
+
+
+def _check_line(path: Path, number: int, value: Mapping[str, Any]) -> None:
+    kind = value.get("record")
+    if kind not in _KINDS:
+        raise RecordError(
+            f"{path} is damaged: line {number} is of kind {ascii(kind)[:60]}, expected one of {', '.join(_KINDS)}; "
+            "run again"
+        )
+    try:
+        schema.check(value, kind)
+    except schema.SchemaError as error:
+        raise RecordError(f"{path} is damaged in line {number}: {error}; run again") from error
+
+
+def _check_names(path: Path, record: Record) -> None:
+    """Make sure that the header describes what its plan names."""
+    for trial in record.planned:
+        for name, described in (
+            (trial.scenario, "scenarios"),
+            (trial.implementation, "implementations"),
+        ):
+            if name not in record.header[described]:
+                raise RecordError(
+                    f"{path} is damaged: its plan names {ascii(name)[:60]}, which is not among its {described}; "
+                    "run again"
+                )
 
 
 def combine(records: Sequence[Record]) -> Record:
@@ -338,6 +367,10 @@ def _ran(result: Result) -> bool:
 def _parse(path: Path, number: int, row: str, rows: int) -> dict[str, Any]:
     try:
         value = json.loads(row)
+    except RecursionError as error:
+        raise RecordError(
+            f"{path} is no record: line {number} is nested too deep; give a file that `touchstone run` wrote"
+        ) from error
     except ValueError as error:
         if number == rows and rows > 1:
             raise RecordError(

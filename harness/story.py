@@ -125,6 +125,9 @@ _KINDS: dict[str, type[Call | Act | Note | Told | Step]] = {
 
 RESET = Step("reset")
 
+#: How many calls one line may stand for: a text from elsewhere must not make millions of events.
+_MOST = 10_000
+
 _CALL = re.compile(
     r"calls? (?P<first>\d+)(?:-(?P<last>\d+))?(?: of (?P<of>[^:]+))?: (?P<clauses>.+)\Z"
 )
@@ -327,6 +330,8 @@ def _read_calls(found: re.Match[str], line: str, row: int) -> list[Event]:
     last = int(found["last"] or first)
     if last < first:
         raise StoryError(f"line {row}: calls {first}-{last} run backwards")
+    if last - first >= _MOST:
+        raise StoryError(f"line {row}: calls {first}-{last} are more than {_MOST}")
     return [
         Call(number, ran, rest, found["of"] or "", graphs, ops, captures, tuple(effects))
         for number in range(first, last + 1)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from reports.changes import Comparison, Group, Kind
 from reports.observed import Observed
+from reports.visible import line, visible
 
 #: Longer texts of one line are shown below each other.
 _SHORT = 40
@@ -16,7 +17,7 @@ _SHORT = 40
 
 def render(comparison: Comparison) -> str:
     """Every change, the regressions first, and one closing line."""
-    return "\n".join([*_lines(comparison), ""])
+    return visible("\n".join([*_lines(comparison), ""]))
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:
@@ -41,7 +42,7 @@ def _brief(group: Group) -> Iterator[str]:
 
 def _group(kind: Kind, group: Group) -> Iterator[str]:
     yield f"  {group.scenario}  {group.verdict}  on {group.where}"
-    yield from (f"    {sign} {reason}" for sign, reason in group.reasons)
+    yield from (f"    {sign} {line(reason)}" for sign, reason in group.reasons)
     yield from (f"    ({note})" for note in group.notes)
     for each in group.first.observed:
         yield from _observed(each)

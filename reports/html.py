@@ -157,7 +157,8 @@ def _digest(text: str) -> str:
 
 def _embed(value: object) -> str:
     """JSON that can stand inside a script element: no character of it means anything to HTML."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    whole = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    text = json.dumps(json.loads(whole), separators=(",", ":"))  # lone surrogates end some browsers
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text

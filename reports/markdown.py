@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from harness.model import TODO, Result, Verdict
 from harness.plan import rerun
@@ -16,6 +17,7 @@ from harness.record import Record
 from harness.story import TIERS
 from reports import table
 from reports.text import closing, examine
+from reports.visible import line, visible
 
 #: How many trials that do not conform are listed: the page of a CI job takes one MiB.
 SHOWN = 60
@@ -26,20 +28,20 @@ _LONGEST = 400
 
 def prose(text: str) -> str:
     """Text as a part of a sentence or of a table's cell: nothing in it is markup."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", line(text))
 
 
 def code(text: str) -> str:
     """Text as a code span on one line; not for tables, which split even code at bars."""
-    line = " ".join(text.split())
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
-    pad = " " if line.startswith("`") or line.endswith("`") or not line else ""
-    return f"{fence}{pad}{line}{pad}{fence}"
+    shown = line(text)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    pad = " " if shown.startswith("`") or shown.endswith("`") or not shown else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
 
 
 def block(rows: Iterable[str], language: str, indent: str = "") -> Iterator[str]:
     """Lines as a code block that none of them can end."""
-    rows = list(rows)
+    rows = [visible(row).replace("\n", " ") for row in rows]
     fence = "`" * max(
         3, 1 + max((len(run) for row in rows for run in re.findall("`+", row)), default=0)
     )
@@ -122,11 +124,18 @@ def _failing(record: Record, result: Result, source: str) -> Iterator[str]:
     made, trial = result.judgement, result.trial
     scenario = record.header["scenarios"].get(trial.scenario, {})
     tier = f" ({made.tier})" if made.tier else ""
-    place = f"{source.rstrip('/')}/{scenario.get('file')}#L{scenario.get('line')}" if source else ""
-    yield f"- **{prose(made.verdict)}{tier}** {link(code(trial.id), place)}<br>"
+    yield f"- **{prose(made.verdict)}{tier}** {link(code(trial.id), _place(scenario, source))}<br>"
     yield f"  {prose(made.reason[:_LONGEST])}<br>"
     argument = record.header["implementations"][trial.implementation]["argument"]
     yield f"  {code(rerun(trial, str(argument)))}"
+
+
+def _place(scenario: Mapping[str, Any], source: str) -> str:
+    """Where a scenario can be read; "" where its file leads out of the project."""
+    file = str(scenario.get("file"))
+    if not source or not re.fullmatch(r"\w[\w./-]*", file, re.ASCII) or ".." in file:
+        return ""
+    return f"{source.rstrip('/')}/{file}#L{scenario.get('line')}"
 
 
 def _expected(record: Record) -> Iterator[str]:

@@ -20,6 +20,7 @@ from harness.record import Record
 from harness.story import lines, parse, render
 from reports import table
 from reports.claims import Claim, claims
+from reports.visible import line, visible
 
 SHOWN = 40
 
@@ -33,20 +34,20 @@ def summary(record: Record) -> str:
         if r.judgement.verdict is Verdict.UNSUPPORTED
     )
     for (name, reason), number in unsupported.items():
-        parts.append(f"\nunsupported by {name}, {table.trials(number)}: {reason}")
+        parts.append(f"\nunsupported by {name}, {table.trials(number)}: {line(reason)}")
     arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
     stopped, found = table.split(table.deviations(record))
     for name, results in stopped.items():
         parts.append(
             f"\ncannot run: {name}, {table.trials(len(results))}\n"
-            f"    {results[0].judgement.reason}\n"
+            f"    {line(results[0].judgement.reason)}\n"
             f"    look: {examine(arguments[name])}"
         )
     if record.distrust:
         parts += ["", "THIS RUN IS NOT TRUSTWORTHY:", *(f"    {each}" for each in record.distrust)]
     if found:
         shown = [
-            f"{r.judgement.verdict.upper()} {r.trial.id}\n{_claim(record, r)}    {r.judgement.reason}\n"
+            f"{r.judgement.verdict.upper()} {r.trial.id}\n{_claim(record, r)}    {line(r.judgement.reason)}\n"
             f"    rerun: {rerun(r.trial, arguments[r.trial.implementation])}"
             for r in found[:SHOWN]
         ]
@@ -59,7 +60,7 @@ def summary(record: Record) -> str:
         ]
     if standings := claimed(record):
         parts += ["", standings]
-    return "\n".join([*parts, "", closing(record)])
+    return visible("\n".join([*parts, "", closing(record)]))
 
 
 def environments(used: Sequence[Environment]) -> list[str]:
@@ -133,14 +134,14 @@ def explain(result: Result, argument: str) -> str:
     parts = [f"{made.verdict.upper()}{tier} {result.trial.id}", made.reason, ""]
     observation = result.exit.observation
     if observation.failure and observation.failure.phase == "environment":
-        return "\n".join([*parts[:2], f"look: {examine(argument)}"])
+        return visible("\n".join([*parts[:2], f"look: {examine(argument)}"]))
     parts += compare(result)
     parts += [f"\n{bug.rstrip()}" for bug in (result.exit.bug, observation.bug) if bug]
     if observation.failure:
         parts += ["", observation.failure.traceback.rstrip()[-3000:]]
     if result.exit.output.strip():
         parts += ["", "it printed:", ends(result.exit.output.rstrip())]
-    return "\n".join([*parts, "", f"rerun: {rerun(result.trial, argument)}"])
+    return visible("\n".join([*parts, "", f"rerun: {rerun(result.trial, argument)}"]))
 
 
 def ends(output: str, most: int = 3000) -> str:
@@ -188,4 +189,4 @@ def compare(result: Result) -> list[str]:
 def _claim(record: Record, result: Result) -> str:
     """What the scenario promises, as a line, where the record says so."""
     claim = record.header.get("scenarios", {}).get(result.trial.scenario, {}).get("claim", "")
-    return f"    claim: {claim}\n" if claim else ""
+    return f"    claim: {line(claim)}\n" if claim else ""

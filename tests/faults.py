@@ -179,3 +179,17 @@ def remembers_here(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     _COMPILED.append(code)
     spoiled = "*" not in code and any("*" in each for each in _COMPILED)
     return lambda *args: tuple(each + spoiled for each in module(*args))
+
+
+def hostile(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Prints and raises what terminals and CI systems obey, and says whether it found the job's token."""
+    bad = "\x1b]0;pwned\x07\x1b[2J\n::set-output name=status::0\n##[error]no \u202e"
+    sys.stdout.write(bad)
+    raise RuntimeError(f"{bad} has {os.environ.get('GITHUB_TOKEN', 'no token')}")
+
+
+def seeded(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Depends on the hash seed."""
+    if os.environ["PYTHONHASHSEED"] == "1":
+        raise RuntimeError("an unlucky seed")
+    return lambda *args: module(*args)

@@ -45,6 +45,17 @@ def step(folder: Path, name: str, **environ: str) -> subprocess.CompletedProcess
 NOTHING = {"IMPLEMENTATION": "", "KNOWN": "", "PATTERNS": "", "STRICT": "false", "REPORT": "r"}
 
 
+def between_words(said: str) -> str:
+    """What a run printed, while the runner heard no commands but the word that ends this."""
+    found = re.fullmatch(r"::stop-commands::([0-9a-f]{32})\n(.*)\n::\1::\n", said, re.DOTALL)
+    assert found is not None, said
+    return found[2]
+
+
+def test_no_two_runs_have_the_same_word(tmp_path: Path) -> None:
+    assert len({step(tmp_path, "run", **NOTHING).stdout for _ in range(3)}) == 3
+
+
 def test_the_run_gets_every_line_of_the_inputs_as_one_argument(tmp_path: Path) -> None:
     ran = step(
         tmp_path,
@@ -56,7 +67,7 @@ def test_the_run_gets_every_line_of_the_inputs_as_one_argument(tmp_path: Path) -
         REPORT="a report",
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == (
+    assert between_words(ran.stdout) == (
         "<run><--implementation=eager><--implementation=my backend.toml><--known=a.toml>"
         "<--known=b.toml><--strict><--output=a report><aliasing/*><x/y[size=1]>"
     )
@@ -64,14 +75,14 @@ def test_the_run_gets_every_line_of_the_inputs_as_one_argument(tmp_path: Path) -
 
 
 def test_inputs_that_are_empty_are_no_arguments(tmp_path: Path) -> None:
-    assert step(tmp_path, "run", **NOTHING).stdout == "<run><--output=r>"
+    assert between_words(step(tmp_path, "run", **NOTHING).stdout) == "<run><--output=r>"
     installed = step(tmp_path, "install", INSTALL="", ACTION_PATH="/action")
     assert installed.stdout == "<-m><pip><install><--quiet></action>"
 
 
 def test_inputs_are_not_read_as_shell(tmp_path: Path) -> None:
     said = step(tmp_path, "run", **{**NOTHING, "PATTERNS": "$(touch owned); `touch owned`"}).stdout
-    assert said.endswith("<$(touch owned); `touch owned`>")
+    assert between_words(said).endswith("<$(touch owned); `touch owned`>")
     assert not (tmp_path / "owned").exists()
 
 

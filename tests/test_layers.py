@@ -43,6 +43,10 @@ NEAR = frozenset(
         "literals",
         "accept",
         "adoption",
+        "certificate",
+        "schema",
+        "private",
+        "values",
         "exchange",
         "isolate",
         "toolchain",
@@ -70,6 +74,7 @@ FAR = frozenset(
         "zygote",
         "warmth",
         "boot",
+        "circumstances",
     ]
 )
 #: The modules that both sides import.

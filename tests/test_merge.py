@@ -347,14 +347,6 @@ def test_a_plan_that_is_not_the_one_of_its_digest_is_refused(fields: dict[str, A
     assert refused(a=shard(2, 2, WHOLE), b=changed(made, shard=altered)).startswith("b is damaged")
 
 
-def test_a_header_that_lacks_something_is_refused() -> None:
-    made = record(WHOLE)
-    bare = {key: value for key, value in made.header.items() if key != "suite"}
-    assert refused(a=replace(made, header=bare)) == (
-        "a is damaged: its header has no suite; run again"
-    )
-
-
 def test_a_truncated_record_is_refused_with_the_command_that_completes_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -212,12 +212,14 @@ JSON = st.recursive(
     max_leaves=4,
 )
 SOME = st.text(max_size=6)
+PHASES = st.sampled_from(["trace", "run", ""])
+FACETS = st.sampled_from(["compiles", "effects", "outcome"])
 TIERS = st.lists(st.sampled_from(Tier), unique=True, max_size=3).map(tuple)
 EVENTS = st.one_of(
     st.builds(
         Call,
         st.integers(1, 9),
-        SOME,
+        st.sampled_from(["compiles", "reuses", ""]),
         SOME,
         SOME,
         st.none() | st.integers(0, 9),
@@ -235,7 +237,7 @@ OBSERVATIONS = st.builds(
     st.lists(EVENTS, max_size=3).map(tuple),
     st.lists(st.dictionaries(SOME, JSON | st.just(GRAPH), max_size=2), max_size=3).map(tuple),
     st.dictionaries(SOME, SOME, max_size=2),
-    st.none() | st.builds(Failure, SOME, SOME, SOME, SOME),
+    st.none() | st.builds(Failure, PHASES, SOME, SOME, SOME),
     SOME,
     st.booleans(),
     st.dictionaries(SOME, SOME, max_size=2),
@@ -249,7 +251,7 @@ JUDGEMENTS = st.builds(
     SOME,
     st.lists(
         st.builds(
-            Difference, st.integers(0, 9), SOME, st.sampled_from(Tier), SOME, SOME, st.booleans()
+            Difference, st.integers(0, 9), FACETS, st.sampled_from(Tier), SOME, SOME, st.booleans()
         ),
         max_size=2,
     ).map(tuple),
@@ -259,9 +261,11 @@ JUDGEMENTS = st.builds(
 )
 RESULTS = st.builds(
     Result,
-    st.builds(Trial, SOME, SOME, SOME),
+    st.builds(
+        Trial, SOME.map(lambda text: f"a/x{text.replace('/', '')}"), SOME, SOME.map("on{}".format)
+    ),
     JUDGEMENTS,
-    SOME,
+    st.sampled_from(["", "reset\n", "call 1: compiles, equals eager\n"]),
     SOME,
     st.builds(
         Exit,
@@ -622,12 +626,12 @@ def test_the_schema_knows_every_verdict_and_tier() -> None:
 
 
 def test_a_record_with_two_results_for_one_trial_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path, [result("a/x"), result("a/x")])
+    path = written(tmp_path, [result("x"), result("x")])
     assert "there twice" in refused(path)
 
 
 def test_a_line_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path, [result("a/x")])
+    path = written(tmp_path, [result("x")])
     rows = path.read_text().splitlines()
     path.write_text("\n".join([*rows[:-1], '{"record": "rumour"}', rows[-1]]) + "\n")
-    assert "lines of kind rumour" in refused(path)
+    assert "line 4 is of kind 'rumour', expected one of header" in refused(path)

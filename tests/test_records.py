@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from test_changes import HOSTILE, made, recorded
+from test_record import FINISHED, header
 
 from conformance.command import main
 from harness.model import Known, Verdict
@@ -15,10 +16,30 @@ from reports import markdown
 
 
 def written(path: Path, record: Record) -> str:
-    writer = Writer(path, record.header)
+    bare = header(record.planned)
+    described = next(iter(bare["scenarios"].values()))
+    writer = Writer(
+        path,
+        {
+            **bare,
+            **record.header,
+            "scenarios": {
+                name: {**described, "file": "conformance/cases/a.py", "line": 7}
+                for name in record.header["scenarios"]
+            },
+            "implementations": {
+                name: {
+                    "argument": each["argument"],
+                    "profile": {**bare["implementations"][name]["profile"], **each["profile"]},
+                    "fingerprint": {"python": "3.12.1", **each["fingerprint"]},
+                }
+                for name, each in record.header["implementations"].items()
+            },
+        },
+    )
     for result in record.results:
         writer.add(result)
-    writer.close({"seconds": 1.5})
+    writer.close(FINISHED)
     return str(path)
 
 
@@ -107,10 +128,7 @@ def test_a_summary_for_a_ci_job_reads_like_this(
         made("a/z", Verdict.XFAIL, known=known),
         made("b/x", Verdict.UNSUPPORTED, reason="needs fullgraph, which is not claimed"),
     ]
-    places = {
-        each.trial.scenario: {"file": "conformance/cases/a.py", "line": 7} for each in results
-    }
-    record = written(tmp_path / "record.jsonl", recorded(*results, scenarios=places))
+    record = written(tmp_path / "record.jsonl", recorded(*results))
     asked = ["--format", "markdown", "--source", "https://example.org/blob/main/"]
     assert main(["summary", record, *asked]) == 0
     assert (

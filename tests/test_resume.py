@@ -196,7 +196,7 @@ def test_a_header_that_lacks_something_is_refused(tmp_path: Path) -> None:
     path.write_text(
         '{"record": "header", "format": 2, "plan": [], "controls": []}\n', encoding="utf-8"
     )
-    with pytest.raises(RecordError, match="is damaged: its header has no suite"):
+    with pytest.raises(RecordError, match="is damaged in line 1: header has no 'suite'"):
         go_on(path, options(), SUITE)
 
 

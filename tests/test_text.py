@@ -17,6 +17,7 @@ from harness.provision import Environment
 from harness.record import Record
 from harness.story import Call, Event, Note, Step, Story, Tier, Told, lines, parse, render
 from reports import text
+from reports.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -323,7 +324,7 @@ def test_any_results_have_a_summary(results: list[Result]) -> None:
 def test_any_result_has_an_explanation(each: Result, argument: str) -> None:
     said = text.explain(each, argument)
     assert said.startswith(f"{each.judgement.verdict.upper()}")
-    assert said.endswith(f"rerun: {plan.rerun(each.trial, argument)}")
+    assert said.endswith(visible(f"rerun: {plan.rerun(each.trial, argument)}"))
 
 
 @BOUNDED

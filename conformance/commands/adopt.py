@@ -17,6 +17,7 @@ from harness.catalog import variants
 from harness.model import Trial, Verdict
 from harness.record import Record, RecordError, combine, read
 from reports import table
+from reports.visible import visible
 
 
 def add(commands: Commands) -> None:
@@ -56,7 +57,7 @@ def _accept(asked: argparse.Namespace) -> int:
         accept.write(found)
         say(accept.summary(found))
     for refusal in found.refusals:
-        print(refusal, file=sys.stderr)  # noqa: T201 - likewise
+        print(visible(str(refusal)), file=sys.stderr)  # noqa: T201 - likewise
     return BROKEN if found.refusals else OK
 
 

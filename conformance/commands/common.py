@@ -14,6 +14,7 @@ from harness import accept, catalog, plan
 from harness.catalog import CatalogError, Entry
 from harness.implementations import DEFAULTS, shipped
 from harness.lint import lint
+from reports.visible import visible
 
 EXIT_CODES = """exit codes:
   0  every promise kept        1  a promise broken          2  interrupted
@@ -109,17 +110,17 @@ def well_formed() -> list[Entry]:
 def write(text: str, output: Path | None) -> None:
     """Write a text to a file, or to standard output where there is none."""
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(visible(text))
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8", newline="\n")
+        output.write_bytes(text.encode("utf-8", "replace"))
 
 
 def say(line: str) -> None:
     """Say something that was asked for."""
-    print(line, flush=True)  # noqa: T201 - a command speaks
+    print(visible(line), flush=True)  # noqa: T201 - a command speaks
 
 
 def tell(line: str) -> None:
     """Say something beside what was asked for, such as what is going on."""
-    print(f"touchstone: {line}", file=sys.stderr, flush=True)  # noqa: T201 - likewise
+    print(visible(f"touchstone: {line}"), file=sys.stderr, flush=True)  # noqa: T201 - likewise
