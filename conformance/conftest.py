@@ -74,6 +74,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="for one trial, times the implementation's factor (default: 60)",
     )
     group.addoption(
+        "--memory-limit",
+        type=float,
+        metavar="GIB",
+        help="for one trial and all of its processes (default: half of what the host has)",
+    )
+    group.addoption(
         "--select", action="append", metavar="GLOB", help="only these ids, such as 'aliasing/*'"
     )
     group.addoption(
@@ -178,7 +184,9 @@ def _open(
     folder: str | Path,
     guardian: int,
 ) -> Session:
-    settings = Settings(Path(folder), guardian, request.mode, request.time_limit)
+    settings = Settings(
+        Path(folder), guardian, request.mode, request.time_limit, request.memory_limit
+    )
     session = config.stash[_session] = Session(settings, request.implementations, entries)
     config.stash[_request] = request
     config.pluginmanager.register(Portion(settings.folder, request), "touchstone-portion")

@@ -52,6 +52,7 @@ def make(
         "suite": suite(entries),
         "isolation": request.mode,
         "time_limit": request.time_limit,
+        "memory_limit": request.memory_limit,
         "strict": request.strict,
         "known": [dataclasses.asdict(each) for each in request.known],
         **_plan(planned),

@@ -18,6 +18,8 @@ from typing import Any
 
 from harness import known, resume
 from harness.implementations import chosen
+from harness.isolate import usual_memory
+from harness.judge import GIB
 from harness.model import Implementation, Known, Trial
 from harness.record import Record, read, read_interrupted
 from harness.shard import Shard, durations, read_shard, split
@@ -36,6 +38,7 @@ class Request:
         known: the known deviations that were given beside those of the suite.
         mode: how trials are isolated.
         time_limit: seconds for one trial, before the implementation's factor.
+        memory_limit: bytes of memory for one trial.
         strict: whether broken MAY promises and improvements fail the run.
         shard: the part of the plan that is run; None for all of it.
         took: how long trials took, as far as that is known, for a split in equal parts.
@@ -46,6 +49,7 @@ class Request:
     known: tuple[Known, ...] = ()
     mode: str = "fork"
     time_limit: float = 60.0
+    memory_limit: int = 0
     strict: bool = False
     shard: Shard | None = None
     took: Mapping[Trial, float] = dataclasses.field(default_factory=dict)
@@ -64,7 +68,7 @@ class Request:
 #: Options that a record answers, by the name that people know them by.
 _ANSWERED = (
     *("implementation", "matrix", "select", "known", "isolation", "time_limit", "shuffle"),
-    *("shard", "durations"),
+    *("memory_limit", "shard", "durations"),
 )
 OPTIONS = (*_ANSWERED, "strict")
 
@@ -78,6 +82,9 @@ def begin(options: Mapping[str, Any]) -> Request:
     limit = 60.0 if options["time_limit"] is None else options["time_limit"]
     if not 0 < limit < math.inf:
         raise RequestError(f"--time-limit is {limit}; give a number of seconds above 0")
+    memory = options["memory_limit"]
+    if memory is not None and not 0 < memory < math.inf:
+        raise RequestError(f"--memory-limit is {memory}; give a number of GiB above 0")
     if options["durations"] and not options["shard"]:
         raise RequestError(
             "durations are for splitting a plan; give --shard too, as in --shard 1/3"
@@ -89,6 +96,7 @@ def begin(options: Mapping[str, Any]) -> Request:
         ),
         mode=options["isolation"] or "fork",
         time_limit=limit,
+        memory_limit=usual_memory() if memory is None else int(memory * GIB),
         strict=options["strict"],
         shard=read_shard(options["shard"]) if options["shard"] else None,
         took=durations(read(Path(options["durations"]))) if options["durations"] else {},
@@ -115,6 +123,7 @@ def go_on(
         known=resume.known(path, record),
         mode=record.header["isolation"],
         time_limit=record.header["time_limit"],
+        memory_limit=record.header.get("memory_limit") or usual_memory(),
         strict=options["strict"] or record.header.get("strict", False),
         remaining=resume.remaining(record),
     ), record

@@ -45,12 +45,14 @@ class Settings:
         guardian: pid of the process that began the run.
         mode: how trials are isolated.
         time_limit: seconds for one trial, before the implementation's factor.
+        memory_limit: bytes of memory for one trial; 0 for any number.
     """
 
     folder: Path
     guardian: int
     mode: str
     time_limit: float
+    memory_limit: int = 0
 
 
 def open_folder() -> Path:
@@ -269,7 +271,10 @@ class Session:
         self._serial += 1
         own = self.settings.folder / f"cache-{os.getpid()}-{self._serial}"
         job = dataclasses.replace(
-            job, cache=job.cache or str(own), implementation=profile(implementation)
+            job,
+            cache=job.cache or str(own),
+            implementation=profile(implementation),
+            memory_limit=self.settings.memory_limit,
         )
         try:
             return self.isolation.run(job, implementation)

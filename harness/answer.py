@@ -52,6 +52,7 @@ def read_exit(  # noqa: PLR0913 - one argument for each thing that was seen
     bug: str = "",
     seconds: float = 0.0,
     leftovers: int = 0,
+    exceeded: int = 0,
 ) -> Exit:
     """How a trial ended, from its papers and from what the near side saw."""
     observation, garbage = read_answer(answer)
@@ -63,6 +64,7 @@ def read_exit(  # noqa: PLR0913 - one argument for each thing that was seen
         output=tail(output, OUTPUT_KEPT) if output.exists() else "",
         seconds=round(seconds, 6),
         leftovers=leftovers,
+        exceeded=exceeded,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import mmap
 import os
 import signal
 import sys
@@ -50,6 +52,74 @@ def hang(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
         time.sleep(1)
 
 
+def spin(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Loops in Python."""
+    while True:
+        pass
+
+
+def spin_in_c(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Loops in C, holds the interpreter's lock, and ignores whoever asks it to end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    sum(itertools.repeat(1))
+    return module.forward
+
+
+def hoard(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Takes all the memory that there is, at the speed at which a program can."""
+    kept = []
+    while True:
+        kept.append(b"x" * (64 << 20))
+
+
+def hoard_in_helpers(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Takes 512 MiB, an eighth in each of eight processes."""
+    for _ in range(8):
+        if os.fork() == 0:
+            kept = b"x" * (64 << 20)
+            time.sleep(600)
+            os._exit(len(kept))
+    time.sleep(4)
+    return lambda *args: module(*args)
+
+
+def share(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Takes 256 MiB once, which eight processes read; and reserves much more, which nobody touches."""
+    kept = b"x" * (256 << 20)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
+    reserved = mmap.mmap(-1, 64 << 30, flags=flags)
+    for _ in range(8):
+        if os.fork() == 0:
+            time.sleep(600)
+    time.sleep(2)
+    return lambda *args: module(*args) if kept and reserved else None
+
+
+def escape(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Leaves a daemon behind, as daemons are made: in a session of its own, with no parent and no output."""
+    if os.fork() == 0:
+        os.setsid()
+        if pid := os.fork():
+            print("escaped:", pid, flush=True)  # noqa: T201 - so that the test finds it
+            os._exit(0)
+        os.chdir("/")
+        os.closerange(0, 3)
+        time.sleep(600)
+    os.wait()
+    return lambda *args: module(*args)
+
+
+def escape_and_crash(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    escape(module, inputs)
+    os.abort()
+
+
+def escape_and_hang(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    escape(module, inputs)
+    time.sleep(600)
+    return module.forward
+
+
 def daemon(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     """Leaves a grandchild behind that holds standard output."""
     if os.fork() == 0:
@@ -75,6 +145,21 @@ def flood(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     for _ in range(3000):
         sys.stdout.write("x" * 1000 + "\n")
     print("the last line")  # noqa: T201 - the fault is to print
+    return lambda *args: module(*args)
+
+
+def gush(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Prints a gigabyte."""
+    chunk = b"x" * (1 << 20)
+    for _ in range(1 << 10):
+        os.write(1, chunk)
+    print("the last line", flush=True)  # noqa: T201 - the fault is to print
+    return lambda *args: module(*args)
+
+
+def dispensable(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Tells how much the kernel would rather end this process than others."""
+    print("dispensable:", Path("/proc/self/oom_score_adj").read_text(), flush=True)  # noqa: T201 - asked for
     return lambda *args: module(*args)
 
 

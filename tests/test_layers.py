@@ -57,6 +57,8 @@ FAR = frozenset(
         "judged",
         "elsewhere",
         "lifeline",
+        "kin",
+        "guard",
         "adapter",
         "torch_compile",
         "trace",
