@@ -278,6 +278,8 @@ class Session:
         )
         try:
             return self.isolation.run(job, implementation)
+        except OSError as error:
+            return Exit(Observation(), None, bug=f"the trial could not be run: {error}")
         finally:
             shutil.rmtree(own, ignore_errors=True)
 

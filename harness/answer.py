@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,46 @@ from harness.story import StoryError, from_json
 
 OUTPUT_KEPT = 16_000
 
+#: Bytes that must be free in the folder of a run: with less, what fails there says nothing about an implementation.
+ROOM = 1 << 20
+
 _serial = 0
 
 
 @contextlib.contextmanager
 def open_papers(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Paths for one trial's answer and output, which are gone afterwards."""
+    """Paths for one trial's answer and output, which are gone afterwards.
+
+    The answer is there, and empty: if it is missing later, it was deleted. The folder is made again if it was deleted.
+
+    Raises:
+        OSError: there is no such folder, it is somebody else's, or nothing can be written there.
+    """
     global _serial  # noqa: PLW0603 - a process-wide count is what makes the names unique
     _serial += 1
     stem = folder / f"trial-{os.getpid()}-{_serial}"
     answer, output = stem.with_suffix(".answer"), stem.with_suffix(".output")
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} is not ours any more")
     try:
+        answer.touch(mode=0o600)
         yield answer, output
     finally:
         answer.unlink(missing_ok=True)
         output.unlink(missing_ok=True)
+
+
+def _hindrance(answer: Path) -> str:
+    """Why a trial may have said more than can be read, or may have failed for want of room; "" if neither is so."""
+    if not answer.exists():
+        return f"what the trial told, {answer}, was deleted while it ran; let nothing clean that folder"
+    if shutil.disk_usage(answer.parent).free < ROOM:
+        return (
+            f"there is no room left in {answer.parent}; make some, or set TMPDIR to another folder"
+        )
+    return ""
 
 
 def tail(path: Path, size: int) -> str:
@@ -60,7 +86,7 @@ def read_exit(  # noqa: PLR0913 - one argument for each thing that was seen
         observation=observation,
         status=status,
         timed_out=timed_out,
-        bug=bug or garbage,
+        bug=bug or _hindrance(answer) or garbage,
         output=tail(output, OUTPUT_KEPT) if output.exists() else "",
         seconds=round(seconds, 6),
         leftovers=leftovers,

@@ -21,7 +21,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from harness import plan
 from harness.model import (
@@ -108,11 +108,17 @@ def result_from_json(value: Mapping[str, Any]) -> Result:
 
 
 class Writer:
-    """Appends to a record; nothing is in the file before there is something to say."""
+    """Appends to a record; nothing is in the file before there is something to say.
+
+    Every line is written whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was written before is a record that can be completed.
+    """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: TextIO = path.open("w", encoding="utf-8")
+        self._file = path.open("wb", buffering=0)
         with contextlib.suppress(OSError):  # some file systems have no locks
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._texts: set[str] = set()
@@ -127,11 +133,15 @@ class Writer:
         self._line(value)
         self._verdicts[result.judgement.verdict] += 1
 
+    @property
+    def results(self) -> int:
+        """How many results were written."""
+        return sum(self._verdicts.values())
+
     def close(self, more: Mapping[str, Any]) -> None:
         """Write the footer: only now is the record whole."""
         verdicts = dict(sorted(self._verdicts.items()))
-        total = sum(self._verdicts.values())
-        self._line({"record": "footer", "verdicts": verdicts, "results": total, **more})
+        self._line({"record": "footer", "verdicts": verdicts, "results": self.results, **more})
         self._file.close()
 
     def _pool(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -148,8 +158,14 @@ class Writer:
         return value
 
     def _line(self, value: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(value, separators=(",", ":")) + "\n")
-        self._file.flush()
+        line = memoryview(json.dumps(value, separators=(",", ":")).encode() + b"\n")
+        begin = self._file.tell()
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError:
+            self._file.truncate(begin)
+            raise
 
 
 def read(path: Path) -> Record:
