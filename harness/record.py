@@ -148,8 +148,8 @@ class Writer:
         if isinstance(value, str) and len(value) > _LONG:
             digest = hashlib.sha256(value.encode("utf-8", "backslashreplace")).hexdigest()[:16]
             if digest not in self._texts:
-                self._texts.add(digest)
                 self._line({"record": "text", "digest": digest, "text": value})
+                self._texts.add(digest)
             return {"$text": digest}
         if isinstance(value, Mapping):
             return {key: self._pool(each) for key, each in value.items()}
@@ -164,7 +164,8 @@ class Writer:
             while line:
                 line = line[self._file.write(line) :]
         except OSError:
-            self._file.truncate(begin)
+            self._file.seek(begin)
+            self._file.truncate()
             raise
 
 
