@@ -187,6 +187,20 @@ def unreadable(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     return run
 
 
+def unserialisable(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Results that no format knows: a lock and a generator, in place of tensors."""
+    return lambda *args: tuple(threading.Lock() for _ in module(*args))
+
+
+def raises_what_cannot_be_said(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """An exception with a lone surrogate, a zero byte and a megabyte in its text."""
+
+    def run(*args: Any) -> Any:
+        raise RuntimeError("\udcff\0" + "x" * (1 << 20))
+
+    return run
+
+
 def threaded(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     """Compiles like eager and starts a thread, as backends with a pool of workers do."""
     threading.Thread(target=time.sleep, args=(600,), daemon=True).start()

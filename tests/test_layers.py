@@ -46,6 +46,7 @@ NEAR = frozenset(
         "toolchain",
         "answer",
         "environment",
+        "files",
         "fork",
         "provision",
     ]

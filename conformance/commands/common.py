@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness import accept, catalog, plan
 from harness.catalog import CatalogError, Entry
+from harness.files import write_whole
 from harness.implementations import DEFAULTS, shipped
 from harness.lint import lint
 
@@ -107,12 +108,12 @@ def well_formed() -> list[Entry]:
 
 
 def write(text: str, output: Path | None) -> None:
-    """Write a text to a file, or to standard output where there is none."""
+    """Write a text to a file, whole or not at all, or to standard output where there is none."""
     if output is None:
         sys.stdout.write(text)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8", newline="\n")
+        write_whole(output, text)
 
 
 def say(line: str) -> None:
