@@ -95,27 +95,48 @@ def share(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     return lambda *args: module(*args) if kept and reserved else None
 
 
-def escape(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
-    """Leaves a daemon behind, as daemons are made: in a session of its own, with no parent and no output."""
+def _start_daemon() -> int:
+    """Start a daemon as daemons are started: in a session of its own, with no parent and no output; its pid."""
+    read, write = os.pipe()
     if os.fork() == 0:
         os.setsid()
         if pid := os.fork():
-            print("escaped:", pid, flush=True)  # noqa: T201 - so that the test finds it
+            os.write(write, str(pid).encode())
             os._exit(0)
         os.chdir("/")
         os.closerange(0, 3)
         time.sleep(600)
     os.wait()
+    pid = int(os.read(read, 20))
+    print("escaped:", pid, flush=True)  # noqa: T201 - so that the test finds it
+    return pid
+
+
+def escape(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Leaves a daemon behind."""
+    _start_daemon()
     return lambda *args: module(*args)
 
 
+def use_daemon(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Works with a daemon that must live as long as the trial."""
+    pid = _start_daemon()
+
+    def run(*args: Any) -> Any:
+        time.sleep(1)
+        os.kill(pid, 0)
+        return module(*args)
+
+    return run
+
+
 def escape_and_crash(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
-    escape(module, inputs)
+    _start_daemon()
     os.abort()
 
 
 def escape_and_hang(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
-    escape(module, inputs)
+    _start_daemon()
     time.sleep(600)
     return module.forward
 

@@ -5,6 +5,7 @@ After each of them every planned trial has exactly one result, or none and is `n
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import resource
@@ -262,3 +263,18 @@ def test_two_runs_at_once_in_one_checkout_and_one_folder_do_not_disturb_each_oth
     assert_whole(record)
     assert html.build(record)["index.html"] == (tmp_path / "index.html").read_text()
     assert list(temporary.glob("touchstone-*")) == []
+
+
+def test_a_run_waits_for_another_that_ends_in_its_folder(tmp_path: Path, temporary: Path) -> None:
+    """So that record and page are of the same run; the test stands for the other run."""
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    running = start(temporary, "autocast/*", "--implementation=eager", "-n0", f"-o{tmp_path}")
+    wait_for_results(tmp_path, 2)
+    time.sleep(2)
+    assert running.poll() is None
+    assert not (tmp_path / "record.jsonl").exists()
+    os.close(other)
+    code, said = end(running)
+    assert code == 0, said
+    assert_whole(read(tmp_path / "record.jsonl"))

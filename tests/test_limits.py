@@ -16,7 +16,8 @@ import pytest
 from conftest import ROOT, Try, fault
 
 from harness import isolate, kin
-from harness.fork import Fork
+from harness.environment import profile
+from harness.fork import Fork, _Line
 from harness.isolate import usual_memory
 from harness.model import Result, Verdict
 
@@ -89,10 +90,16 @@ def test_a_trial_that_takes_too_much_memory_is_a_crash_that_says_so(
     assert result.exit.seconds < 30
 
 
-def test_the_memory_of_helpers_counts(attempt: Try) -> None:
-    result = attempt(fault("hoard_in_helpers"), memory_limit=480 * MIB)
+def test_the_memory_of_helpers_counts_in_a_trial_and_while_its_branch_warms_up(
+    attempt: Try, fork: Fork
+) -> None:
+    greedy = fault("hoard_in_helpers")
+    result = attempt(greedy, memory_limit=480 * MIB)
     assert result.judgement.verdict is Verdict.CRASH
     assert "used more than 0.469 GiB of memory" in result.judgement.reason
+    with _Line(fork._connect(greedy)) as line:
+        line.send({"branch": profile(greedy), "memory_limit": 0})
+        assert line.receive(10) == {"socket": "", "why": "warming up ended with status -9"}
 
 
 def test_memory_that_is_shared_counts_once_and_memory_that_is_only_reserved_not_at_all(
@@ -108,7 +115,7 @@ def test_a_trial_that_takes_too_much_memory_costs_nobody_else_anything(
 ) -> None:
     """Neither a neighbour that runs at the same time from the same zygote nor the zygote itself."""
     hoarder = fault("hoard")
-    neighbour = dataclasses.replace(fault("hoard_in_helpers"), name="neighbour")
+    neighbour = dataclasses.replace(fault("hoard_in_helpers"), name="neighbour", claims=())
     assert fork._socket(hoarder) == fork._socket(neighbour)
     before = fork.hello(hoarder)["pid"]
     found: list[Result] = []
@@ -212,6 +219,19 @@ def test_a_daemon_outlives_no_timeout_either(attempt: Try) -> None:
     result = attempt(fault("escape_and_hang"), time_limit=3.0)
     assert result.judgement.verdict is Verdict.TIMEOUT
     assert alive(result) == []
+
+
+def test_a_daemon_lives_as_long_as_its_trial_whatever_else_ends(attempt: Try) -> None:
+    """Of two trials from one zygote, the one that ends first must not take the other's daemon with it."""
+    attempt(fault("use_daemon"))
+    found: list[Result] = []
+    first = threading.Thread(target=lambda: found.append(attempt(fault("use_daemon"))))
+    first.start()
+    time.sleep(2.5)
+    found.append(attempt(fault("use_daemon")))
+    first.join()
+    assert [each.judgement.verdict for each in found] == [Verdict.PASS] * 2, found
+    assert [pid for each in found for pid in alive(each)] == []
 
 
 def test_a_guard_whose_run_is_killed_ends_its_trial(tmp_path: Path) -> None:
