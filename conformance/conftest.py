@@ -76,6 +76,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="for one trial, times the implementation's factor (default: 60)",
     )
     group.addoption(
+        "--memory-limit",
+        type=float,
+        metavar="GIB",
+        help="for one trial and all of its processes (default: half of what the host has)",
+    )
+    group.addoption(
         "--select", action="append", metavar="GLOB", help="only these ids, such as 'aliasing/*'"
     )
     group.addoption(
@@ -193,7 +199,14 @@ def _open(
     folder: str | Path,
     guardian: int,
 ) -> Session:
-    settings = Settings(Path(folder), guardian, request.mode, request.time_limit, request.repeat)
+    settings = Settings(
+        folder=Path(folder),
+        guardian=guardian,
+        mode=request.mode,
+        time_limit=request.time_limit,
+        memory_limit=request.memory_limit,
+        repeat=request.repeat,
+    )
     session = config.stash[_session] = Session(settings, request.implementations, entries)
     config.stash[_request] = request
     config.pluginmanager.register(Portion(settings.folder, request), "touchstone-portion")

@@ -55,6 +55,7 @@ def make(  # noqa: PLR0913 - what a header tells of
         "suite": suite(entries),
         "isolation": request.mode,
         "time_limit": request.time_limit,
+        "memory_limit": request.memory_limit,
         "repeat": request.repeat,
         "strict": request.strict,
         "second_look": request.second_look,

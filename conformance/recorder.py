@@ -6,12 +6,14 @@ Knows when a run begins, gets results, and ends. Must not decide anything.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
+import shlex
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,7 @@ class Recorder:
         self._writer: Writer | None = None
         self._record: Record | None = None
         self._empty = ""
+        self._lost = ""
         self._made = False
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
@@ -132,8 +135,17 @@ class Recorder:
         before = {each.trial: each for each in found}
         _say(f"looking again at {len(found)} unexpected, each alone and in a fresh interpreter")
         for result in second_look.look(self._session, self._results, found, seconds, _say):
-            with self._ending.hold():
+            with self._writing(), self._ending.hold():
                 self._writer.look(before[result.trial], result)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """End the run in order where the record cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            self._lost = self._give_up(error)
+            pytest.exit("the record cannot be written", pytest.ExitCode.INTERNAL_ERROR)
 
     def _check_resumed(self) -> None:
         """Refuse, likewise, to go on in another environment than the one in which the run began."""
@@ -146,7 +158,7 @@ class Recorder:
         """Write a result to the record."""
         for name, value in report.user_properties:
             if name == PROPERTY and report.when == "call":
-                with self._ending.hold():
+                with self._writing(), self._ending.hold():
                     result = result_from_json(json.loads(str(value)))
                     self._open().add(result)
                     self._results.append(result)
@@ -158,6 +170,22 @@ class Recorder:
             for result in self._resumed.results if self._resumed else ():
                 self._writer.add(result)
         return self._writer
+
+    def _give_up(self, error: OSError) -> str:
+        """Leave what there is of the record to those who complete it; what to do then."""
+        assert self._part is not None
+        there = self._writer.results if self._writer else 0
+        left = self._part
+        if self._old and self._resumed and there <= len(self._resumed.results):
+            there, left = len(self._resumed.results), self._old
+        if left is not self._part or not there:
+            with contextlib.suppress(OSError):
+                self._part.unlink(missing_ok=True)
+        again = f"{there} results are kept: touchstone run --resume {shlex.quote(str(left))}"
+        return (
+            f"the record cannot be written into {self._folder}: {error.strerror}; "
+            f"make room there, then {again if there else 'run again'}"
+        )
 
     def _header(self) -> dict[str, Any]:
         if self._resumed:
@@ -188,6 +216,8 @@ class Recorder:
         self._ending.begin()
         if self._part and self._request.remaining == ():
             self._open()
+        if self._lost:
+            return
         if self._writer is None or self._part is None:
             with contextlib.suppress(OSError):
                 if self._part:
@@ -197,26 +227,46 @@ class Recorder:
             if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
                 self._empty = self._nothing()
             return
+        try:
+            record = self._finish(self._writer, self._part)
+        except OSError as error:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            self._lost = (
+                f"the page cannot be written into {self._folder}: {error.strerror}; make room there, then "
+                f"touchstone report {shlex.quote(str(self._folder / 'record.jsonl'))}"
+                if self._record
+                else self._give_up(error)
+            )
+            return
+        if self._accepting:
+            self._accepted = _accept(record)
+        session.exitstatus = _status(record, session.exitstatus, strict=self._request.strict)
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            self._empty = (
+                f"none of {len(record.results)} trials was applicable, so nothing was judged; "
+                "see the reasons above, and `claims` and `tools` in the profile"
+            )
+
+    def _finish(self, writer: Writer, part: Path) -> Record:
+        """Put record and page where they belong, both of one run even if another ends at the same time.
+
+        Raises:
+            OSError: one of them cannot be written; the record is there already if `_record` is.
+        """
         before = self._resumed.footer.get("seconds", 0) if self._resumed else 0
-        self._writer.close(
+        writer.close(
             {
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seconds": round(before + time.monotonic() - self._clock, 3),
             }
         )
-        path = self._part.replace(self._folder / "record.jsonl")
-        self._record = read(path)
-        if self._old and self._old.suffix == ".part" and self._old.parent == self._folder:
-            self._old.unlink(missing_ok=True)  # all that it has is in the new record
-        html.write(self._record, self._folder)
-        if self._accepting:
-            self._accepted = _accept(self._record)
-        session.exitstatus = _status(self._record, session.exitstatus, strict=self._request.strict)
-        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            self._empty = (
-                f"none of {len(self._record.results)} trials was applicable, so nothing was judged; "
-                "see the reasons above, and `claims` and `tools` in the profile"
-            )
+        with _alone(self._folder):
+            path = part.replace(self._folder / "record.jsonl")
+            self._record = record = read(path)
+            if self._old and self._old.suffix == ".part" and self._old.parent == self._folder:
+                self._old.unlink(missing_ok=True)  # all that it has is in the new record
+            html.write(record, self._folder)
+        return record
 
     def _nothing(self) -> str:
         """Why there was no trial to run."""
@@ -239,14 +289,14 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Say, as the last words, where the page is, or why there was nothing to judge."""
-        if self._empty:
-            print(visible(f"touchstone: {self._empty}"), file=sys.stderr)  # noqa: T201 - after pytest's own words
-        if self._record is not None:
+        for last in filter(None, (self._empty, self._lost)):
+            print(visible(f"touchstone: {last}"), file=sys.stderr)  # noqa: T201 - after pytest's own words
+        if self._record is not None and not self._lost:
             config.get_terminal_writer().line(f"report: {self._folder / 'index.html'}")
 
 
 def _say(line: str) -> None:
-    print(f"touchstone: {line}", file=sys.stderr, flush=True)  # noqa: T201 - as while environments are made
+    print(visible(f"touchstone: {line}"), file=sys.stderr, flush=True)  # noqa: T201 - as while environments are made
 
 
 def _accept(record: Record) -> str:
@@ -276,6 +326,18 @@ def _free(folder: Path) -> Path:
             path.touch(exist_ok=False)
             return path
     raise AssertionError
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other runs from ending in the same folder meanwhile, where the file system has locks."""
+    own = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(own, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(own)
 
 
 def _local(nodeid: str) -> str:

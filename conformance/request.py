@@ -18,6 +18,8 @@ from typing import Any
 
 from harness import known, resume, values
 from harness.implementations import chosen
+from harness.isolate import usual_memory
+from harness.judge import GIB
 from harness.model import Implementation, Known, Trial
 from harness.record import Record, read, read_interrupted
 from harness.shard import Shard, durations, read_shard, split
@@ -39,6 +41,7 @@ class Request:
         known: the known deviations that were given beside those of the suite.
         mode: how trials are isolated.
         time_limit: seconds for one trial, before the implementation's factor.
+        memory_limit: bytes of memory for one trial.
         strict: whether broken MAY promises and improvements fail the run.
         repeat: how many attempts are made at each trial.
         second_look: seconds for second looks at unexpected results.
@@ -51,6 +54,7 @@ class Request:
     known: tuple[Known, ...] = ()
     mode: str = "fork"
     time_limit: float = 60.0
+    memory_limit: int = 0
     strict: bool = False
     repeat: int = 1
     second_look: float = SECOND_LOOK
@@ -71,7 +75,7 @@ class Request:
 #: Options that a record answers, by the name that people know them by.
 _ANSWERED = (
     *("implementation", "matrix", "select", "known", "isolation", "time_limit", "shuffle"),
-    *("shard", "durations", "repeat"),
+    *("memory_limit", "shard", "durations", "repeat"),
 )
 OPTIONS = (*_ANSWERED, "strict", "second_look")
 
@@ -88,6 +92,9 @@ def begin(options: Mapping[str, Any]) -> Request:
     repeat = 1 if options["repeat"] is None else options["repeat"]
     if repeat < 1:
         raise RequestError(f"--repeat is {repeat}; give a number of attempts from 1 up")
+    memory = options["memory_limit"]
+    if memory is not None and not 0 < memory < math.inf:
+        raise RequestError(f"--memory-limit is {memory}; give a number of GiB above 0")
     if options["durations"] and not options["shard"]:
         raise RequestError(
             "durations are for splitting a plan; give --shard too, as in --shard 1/3"
@@ -99,6 +106,7 @@ def begin(options: Mapping[str, Any]) -> Request:
         ),
         mode=options["isolation"] or "fork",
         time_limit=limit,
+        memory_limit=usual_memory() if memory is None else int(memory * GIB),
         strict=options["strict"],
         repeat=repeat,
         second_look=_second_look(options),
@@ -134,6 +142,7 @@ def go_on(
         known=resume.known(path, record),
         mode=record.header["isolation"],
         time_limit=record.header["time_limit"],
+        memory_limit=record.header.get("memory_limit") or usual_memory(),
         strict=options["strict"] or record.header.get("strict", False),
         repeat=record.header.get("repeat", 1),
         second_look=_second_look(options),

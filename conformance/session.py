@@ -55,6 +55,7 @@ class Settings:
         guardian: pid of the process that began the run.
         mode: how trials are isolated.
         time_limit: seconds for one trial, before the implementation's factor.
+        memory_limit: bytes of memory for one trial; 0 for any number.
         repeat: how many attempts are made at each trial.
     """
 
@@ -62,6 +63,7 @@ class Settings:
     guardian: int
     mode: str
     time_limit: float
+    memory_limit: int = 0
     repeat: int = 1
 
 
@@ -318,10 +320,15 @@ class Session:
         self._serial += 1
         own = self.settings.folder / f"cache-{os.getpid()}-{self._serial}"
         job = dataclasses.replace(
-            job, cache=job.cache or str(own), implementation=profile(implementation)
+            job,
+            cache=job.cache or str(own),
+            implementation=profile(implementation),
+            memory_limit=self.settings.memory_limit,
         )
         try:
             return self.isolation.run(job, implementation)
+        except OSError as error:
+            return Exit(Observation(), None, bug=f"the trial could not be run: {error}")
         finally:
             shutil.rmtree(own, ignore_errors=True)
 

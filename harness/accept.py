@@ -18,6 +18,7 @@ from pathlib import Path
 from harness import catalog, literals, plan
 from harness.catalog import Entry, Variant, variants
 from harness.condition import read_condition
+from harness.files import write_whole
 from harness.literals import canonical
 from harness.model import Result, Verdict
 from harness.partition import PartitionError, Telling, partition
@@ -298,9 +299,13 @@ def diff(acceptance: Acceptance) -> str:
 
 
 def write(acceptance: Acceptance) -> None:
-    """Write the changes into the modules."""
+    """Write the changes into the modules.
+
+    Raises:
+        OSError: a module cannot be written; it is as it was.
+    """
     for file, (_, new) in rewritten(acceptance).items():
-        file.write_bytes(new.encode())
+        write_whole(file, new)
 
 
 def summary(acceptance: Acceptance) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,9 @@ from harness.story import from_json
 
 OUTPUT_KEPT = 16_000
 
+#: Bytes that must be free in the folder of a run: with less, what fails there says nothing about an implementation.
+ROOM = 1 << 20
+
 #: More than an answer ever says; what is longer is not read.
 _LONGEST = 1 << 26
 
@@ -28,16 +32,38 @@ _serial = 0
 
 @contextlib.contextmanager
 def open_papers(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Paths for one trial's answer and output, which are gone afterwards."""
+    """Paths for one trial's answer and output, which are gone afterwards.
+
+    The answer is there, and empty: if it is missing later, it was deleted. The folder is made again if it was deleted.
+
+    Raises:
+        OSError: there is no such folder, it is somebody else's, or nothing can be written there.
+    """
     global _serial  # noqa: PLW0603 - a process-wide count is what makes the names unique
     _serial += 1
     stem = folder / f"trial-{os.getpid()}-{_serial}"
     answer, output = stem.with_suffix(".answer"), stem.with_suffix(".output")
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} is not ours any more")
     try:
+        answer.touch(mode=0o600)
         yield answer, output
     finally:
         answer.unlink(missing_ok=True)
         output.unlink(missing_ok=True)
+
+
+def _hindrance(answer: Path) -> str:
+    """Why a trial may have said more than can be read, or may have failed for want of room; "" if neither is so."""
+    if not answer.exists():
+        return f"what the trial told, {answer}, was deleted while it ran; let nothing clean that folder"
+    if shutil.disk_usage(answer.parent).free < ROOM:
+        return (
+            f"there is no room left in {answer.parent}; make some, or set TMPDIR to another folder"
+        )
+    return ""
 
 
 def tail(path: Path, size: int) -> str:
@@ -78,6 +104,7 @@ def read_exit(  # noqa: PLR0913 - one argument for each thing that was seen
     bug: str = "",
     seconds: float = 0.0,
     leftovers: int = 0,
+    exceeded: int = 0,
 ) -> Exit:
     """How a trial ended, from its papers and from what the near side saw."""
     observation, garbage = read_answer(answer)
@@ -85,10 +112,11 @@ def read_exit(  # noqa: PLR0913 - one argument for each thing that was seen
         observation=observation,
         status=status,
         timed_out=timed_out,
-        bug=bug or garbage,
+        bug=bug or _hindrance(answer) or garbage,
         output=_printed(output),
         seconds=round(seconds, 6),
         leftovers=leftovers,
+        exceeded=exceeded,
     )
 
 

@@ -29,7 +29,7 @@ from typing import Any
 
 import torch
 
-from harness import adapter
+from harness import adapter, kin
 from harness.elsewhere import (
     Elsewhere,
     Going,
@@ -168,7 +168,7 @@ def _elsewhere(job: Job, write: Answer) -> Going:
     folder.mkdir(parents=True, exist_ok=True)
     paper = folder / "job"
     paper.write_text(json.dumps(dataclasses.asdict(job)), encoding="utf-8")
-    deadline = str(time.time() + job.time_limit)
+    deadline = str(time.monotonic() + job.time_limit)
     command = ("child", str(paper), str(write.path), deadline)
     return Elsewhere(lambda order: run_step(job, order, write), command, folder)
 
@@ -231,10 +231,11 @@ def _settings(job: Job, scenario: Scenario) -> Settings:
 
 
 def main(arguments: list[str]) -> None:
-    """Run one job in this fresh interpreter: `child JOB ANSWER DEADLINE [ORDER]`, files and a Unix time."""
+    """Run one job in this fresh interpreter: `child JOB ANSWER DEADLINE [ORDER]`, files and a monotonic time."""
     job = Job(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     faulthandler.enable()
-    left = float(arguments[2]) - time.time() - 0.1 * job.time_limit
+    kin.stand_first()
+    left = float(arguments[2]) - time.monotonic() - 0.1 * job.time_limit
     faulthandler.dump_traceback_later(max(0.1, left), exit=False)
     prepare()
     answer = Answer(Path(arguments[1]))

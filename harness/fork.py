@@ -58,7 +58,6 @@ class Fork:
         with open_papers(self._folder) as (answer, output):
             order = {"job": dataclasses.asdict(job), "answer": str(answer), "output": str(output)}
             timed_out = False
-            status: int | None = None
             try:
                 with self._line(job, implementation) as line:
                     line.send(order)
@@ -73,14 +72,14 @@ class Fork:
             except (ZygoteError, TimeoutError) as error:
                 bug = f"{self._obituary(implementation)} ({str(error) or 'no answer in time'})"
                 return read_exit(answer, output, bug=bug, seconds=time.monotonic() - started)
-            status = end["status"]
             return read_exit(
                 answer,
                 output,
-                status=status,
+                status=end["status"],
                 timed_out=timed_out,
                 seconds=time.monotonic() - started,
                 leftovers=0 if timed_out else end["leftovers"],
+                exceeded=0 if timed_out or not end["exceeded"] else job.memory_limit,
             )
 
     def hello(self, implementation: Implementation) -> Mapping[str, Any]:
@@ -113,13 +112,13 @@ class Fork:
     def _line(self, job: Job, implementation: Implementation) -> _Line:
         """A line to the zygote that is warm for the implementation, or to the base where there is none.
 
-        Warming up runs the implementation's code: it may fail, and it may take no longer than a trial.
+        Warming up runs the implementation's code: it may fail, and it may take no more than a trial.
         """
         line = _Line(self._connect(implementation))
         if not self._warm or not job.name or implementation.backend == "eager":
             return line
         try:
-            warm = _dial_branch(line, profile(implementation), job.time_limit)
+            warm = _dial_branch(line, profile(implementation), job)
         except BaseException:
             line.close()
             raise
@@ -231,8 +230,8 @@ class _Line:
             raise ZygoteError(f"it said {line[:80]!r}, which is not ours") from error
 
 
-def _dial_branch(line: _Line, asked: Mapping[str, Any], seconds: float) -> _Line | None:
-    line.send({"branch": asked})
+def _dial_branch(line: _Line, asked: Mapping[str, Any], job: Job) -> _Line | None:
+    line.send({"branch": asked, "memory_limit": job.memory_limit})
     path = line.receive(PATIENCE)["socket"]
     try:
         warm = _Line(_dial(Path(path))) if path else None
@@ -242,7 +241,7 @@ def _dial_branch(line: _Line, asked: Mapping[str, Any], seconds: float) -> _Line
         return None
     try:
         warm.send({"ping": True})
-        warm.receive(seconds)
+        warm.receive(job.time_limit)
     except (ZygoteError, TimeoutError):
         warm.close()
         line.send({"prune": asked})

@@ -10,8 +10,8 @@ import contextlib
 import dataclasses
 import json
 import os
-import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,8 +20,20 @@ from typing import Any, Protocol
 
 from harness.answer import open_papers, read_exit
 from harness.environment import BOOT, IsolationError, environ, interpreter, is_separate
-from harness.fork import Fork
+from harness.fork import PATIENCE, Fork
 from harness.model import Exit, Implementation, Job
+
+#: Where Linux tells how much memory a container may use.
+_CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def usual_memory() -> int:
+    """Bytes that a trial may use unless told otherwise: half of what this host, or its container, has."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for paper in map(Path, _CONTAINER):
+        with contextlib.suppress(OSError, ValueError):  # there is no limit, or it is `max`
+            sizes.append(int(paper.read_text(encoding="ascii")))
+    return min(sizes) // 2
 
 
 class Isolation(Protocol):
@@ -50,33 +62,42 @@ class Spawn:
             order = answer.with_suffix(".job")
             order.write_text(json.dumps(dataclasses.asdict(job)), encoding="utf-8")
             started = time.monotonic()
-            with output.open("wb") as sink:
-                process = subprocess.Popen(  # noqa: S603 - the interpreter that the profile names
-                    [
-                        *(interpreter(implementation), "-P", str(BOOT), "child"),
-                        *(str(order), str(answer), str(time.time() + job.time_limit)),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=subprocess.STDOUT,
-                    env=environ(implementation, self.folder),
-                    start_new_session=True,
-                )
-            timed_out = False
+            deadline = str(started + job.time_limit)
+            guard = subprocess.Popen(  # noqa: S603 - ourselves
+                [
+                    *(sys.executable, "-I", "-S", str(BOOT), "guard", str(os.getpid()), deadline),
+                    *(str(job.memory_limit), str(output)),
+                    *(interpreter(implementation), "-P", str(BOOT), "child"),
+                    *(str(order), str(answer), deadline),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environ(implementation, self.folder),
+                start_new_session=True,
+            )
             try:
-                process.wait(job.time_limit)
-            except subprocess.TimeoutExpired:
-                timed_out = True
-            finally:
-                leftovers = _end_group(process)
+                said, complaint = guard.communicate(timeout=job.time_limit + PATIENCE)
+            except BaseException:
+                guard.terminate()  # it ends the trial first
+                guard.communicate()
+                raise
+            seconds = time.monotonic() - started
             order.unlink()
+            try:
+                end = json.loads(said)
+            except ValueError:
+                last = complaint.decode(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+                bug = f"the guard of this trial ended with status {guard.returncode}: {last[0]}"
+                return read_exit(answer, output, bug=bug, seconds=seconds)
             return read_exit(
                 answer,
                 output,
-                status=process.returncode,
-                timed_out=timed_out,
-                seconds=time.monotonic() - started,
-                leftovers=0 if timed_out else leftovers,
+                status=end["status"],
+                timed_out=end["timed_out"],
+                seconds=seconds,
+                leftovers=0 if end["timed_out"] else end["leftovers"],
+                exceeded=job.memory_limit if end["exceeded"] else 0,
             )
 
     def hello(self, implementation: Implementation) -> Mapping[str, Any]:
@@ -87,20 +108,6 @@ class Spawn:
                 return fork.hello(implementation)
             finally:
                 fork.close()
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> int:
-    """End a process and its group; 1 if the process had ended and others of its group were left."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return 0
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return 0
-    return 1
 
 
 @dataclasses.dataclass(slots=True)

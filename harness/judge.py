@@ -45,6 +45,9 @@ NOT_OFFERED = "harness.adapter.NotOffered"
 #: How an artefact is named that is the captured graph itself; the far side's `adapter.CAPTURED`.
 CAPTURED = "the captured graph"
 
+#: Bytes in the unit in which memory is said.
+GIB = 1 << 30
+
 #: What the reason of a trial says that is unsupported because a need of it is not claimed.
 NOT_CLAIMED = "which is not claimed"
 
@@ -180,6 +183,11 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one f
     if exit_.timed_out:
         reason = f"still running after {exit_.seconds:.0f} s"
         return _ended(terms, Verdict.TIMEOUT, reason, exit_, differences)
+    if exit_.exceeded:
+        reason = f"used more than {exit_.exceeded / GIB:.3g} GiB of memory"
+        return _ended(
+            terms, Verdict.CRASH, reason, exit_, differences, cause="used too much memory"
+        )
     if exit_.status != 0:
         return _ended(terms, Verdict.CRASH, _death(exit_.status), exit_, differences)
     if not observation.ended:
@@ -192,11 +200,18 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one f
     return _judge_story(terms, exit_, differences)
 
 
-def _ended(
-    terms: Terms, verdict: Verdict, reason: str, exit_: Exit, differences: tuple[Difference, ...]
+def _ended(  # noqa: PLR0913 - what is said of it, and what that rests on
+    terms: Terms,
+    verdict: Verdict,
+    reason: str,
+    exit_: Exit,
+    differences: tuple[Difference, ...],
+    *,
+    cause: str = "",
 ) -> Judgement:
+    """The judgement on what did not come to its end; `cause` is the reason without the figures of one host."""
     seen = exit_.observation
-    end = f"{verdict}: {reason}" if verdict is Verdict.CRASH else str(verdict)
+    end = f"{verdict}: {cause or reason}" if verdict is Verdict.CRASH else str(verdict)
     importing = seen.failure is not None and seen.failure.phase == "import"
     told = f"after {len(seen.story)} of the story's events"
     return Judgement(

@@ -6,13 +6,14 @@ two results that contradict each other the worse stands, and the proof has faile
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness import plan
 from harness.model import Result, Trial, Verdict
-from harness.record import Record, RecordError, combine
+from harness.record import Record, RecordError
 from harness.shard import Shard
 
 #: What of a fingerprint makes the results of two environments those of one implementation.
@@ -101,6 +102,42 @@ def merge(records: Mapping[str, Record]) -> Merged:
     footer = {**record.footer, "finished": finished}
     found = [finding for whole in wholes for finding in whole.findings]
     return Merged(Record(header, record.results, footer), (*found, *foreign))
+
+
+def combine(records: Sequence[Record]) -> Record:
+    """One record with the trials of several, as if they had been one run.
+
+    Raises:
+        RecordError: they are of different catalogs, or have a trial or an implementation's name in common.
+    """
+    first, *others = records
+    header, footer = dict(first.header), dict(first.footer)
+    header["scenarios"] = dict(header["scenarios"])
+    header["implementations"] = dict(header["implementations"])
+    header["plan"] = list(header["plan"])
+    header["controls"] = [each for one in records for each in one.header["controls"]]
+    if others:
+        header["distrust"] = list(dict.fromkeys(each for one in records for each in one.distrust))
+    for other in others:
+        if other.header["suite"] != header["suite"]:
+            raise RecordError(
+                f"the records are of different catalogs ({header['suite']} and {other.header['suite']}); "
+                "run both with the same Touchstone"
+            )
+        common = sorted(set(header["implementations"]) & set(other.header["implementations"]))
+        if common:
+            raise RecordError(
+                f"two records have results of {', '.join(common)}; give each implementation one name "
+                "and one record, or make one of the records of shards: `touchstone merge`"
+            )
+        header["scenarios"].update(other.header["scenarios"])
+        header["implementations"].update(other.header["implementations"])
+        header["plan"] += other.header["plan"]
+        footer["results"] += other.footer["results"]
+        footer["seconds"] += other.footer["seconds"]
+        footer["verdicts"] = dict(Counter(footer["verdicts"]) + Counter(other.footer["verdicts"]))
+    header["plan_digest"] = plan.digest(Trial(**each) for each in header["plan"])
+    return Record(header, tuple(result for record in records for result in record.results), footer)
 
 
 def parts(header: Mapping[str, Any]) -> list[dict[str, Any]]:

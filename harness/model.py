@@ -149,6 +149,7 @@ class Job:
         seed: what every random number of the trial comes from.
         hands_over: where the order for another process is left, instead of going on there; "" to go on.
         order: an order that was left so, which is run instead of the scenario's body; "" for the body.
+        memory_limit: bytes of memory that its processes may use together; 0 for any number.
     """
 
     module: str
@@ -161,6 +162,7 @@ class Job:
     seed: int = 0
     hands_over: str = ""
     order: str = ""
+    memory_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,7 @@ class Exit:
         output: the end of what it printed.
         seconds: from sending the job to the process's end.
         leftovers: processes that it left behind and that were ended with it.
+        exceeded: the limit of memory at which it was ended, in bytes; 0 if it was not.
     """
 
     observation: Observation
@@ -226,6 +229,7 @@ class Exit:
     output: str = ""
     seconds: float = 0.0
     leftovers: int = 0
+    exceeded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from harness import control, plan, schema
+from harness import control, schema
 from harness.control import Control
 from harness.model import (
     Attempt,
@@ -146,11 +146,17 @@ def _looked_at(result: Result, again: Mapping[str, Any] | None) -> Result:
 
 
 class Writer:
-    """Appends to a record; nothing is in the file before there is something to say."""
+    """Appends to a record; nothing is in the file before there is something to say.
+
+    Every line is written whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was written before is a record that can be completed.
+    """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: TextIO = path.open("w", encoding="utf-8")
+        self._file = path.open("wb", buffering=0)
         with contextlib.suppress(OSError):  # some file systems have no locks
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._texts: set[str] = set()
@@ -173,19 +179,23 @@ class Writer:
         self._verdicts[before.judgement.verdict] -= 1
         self._verdicts[after.judgement.verdict] += 1
 
+    @property
+    def results(self) -> int:
+        """How many results were written."""
+        return sum(self._verdicts.values())
+
     def close(self, more: Mapping[str, Any]) -> None:
         """Write the footer: only now is the record whole."""
         verdicts = dict(sorted((+self._verdicts).items()))
-        total = sum(self._verdicts.values())
-        self._line({"record": "footer", "verdicts": verdicts, "results": total, **more})
+        self._line({"record": "footer", "verdicts": verdicts, "results": self.results, **more})
         self._file.close()
 
     def _pool(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         if isinstance(value, str) and len(value) > _LONG:
             digest = hashlib.sha256(value.encode("utf-8", "backslashreplace")).hexdigest()[:16]
             if digest not in self._texts:
-                self._texts.add(digest)
                 self._line({"record": "text", "digest": digest, "text": value})
+                self._texts.add(digest)
             return {"$text": digest}
         if isinstance(value, Mapping):
             return {key: self._pool(each) for key, each in value.items()}
@@ -194,8 +204,15 @@ class Writer:
         return value
 
     def _line(self, value: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(value, separators=(",", ":")) + "\n")
-        self._file.flush()
+        line = memoryview(json.dumps(value, separators=(",", ":")).encode() + b"\n")
+        begin = self._file.tell()
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError:
+            self._file.seek(begin)
+            self._file.truncate()
+            raise
 
 
 def read(path: Path) -> Record:
@@ -320,42 +337,6 @@ def _check_names(path: Path, record: Record) -> None:
                     f"{path} is damaged: its plan names {ascii(name)[:60]}, which is not among its {described}; "
                     "run again"
                 )
-
-
-def combine(records: Sequence[Record]) -> Record:
-    """One record with the trials of several, as if they had been one run.
-
-    Raises:
-        RecordError: they are of different catalogs, or have a trial or an implementation's name in common.
-    """
-    first, *others = records
-    header, footer = dict(first.header), dict(first.footer)
-    header["scenarios"] = dict(header["scenarios"])
-    header["implementations"] = dict(header["implementations"])
-    header["plan"] = list(header["plan"])
-    header["controls"] = [each for one in records for each in one.header["controls"]]
-    if others:
-        header["distrust"] = list(dict.fromkeys(each for one in records for each in one.distrust))
-    for other in others:
-        if other.header["suite"] != header["suite"]:
-            raise RecordError(
-                f"the records are of different catalogs ({header['suite']} and {other.header['suite']}); "
-                "run both with the same Touchstone"
-            )
-        common = sorted(set(header["implementations"]) & set(other.header["implementations"]))
-        if common:
-            raise RecordError(
-                f"two records have results of {', '.join(common)}; give each implementation one name "
-                "and one record, or make one of the records of shards: `touchstone merge`"
-            )
-        header["scenarios"].update(other.header["scenarios"])
-        header["implementations"].update(other.header["implementations"])
-        header["plan"] += other.header["plan"]
-        footer["results"] += other.footer["results"]
-        footer["seconds"] += other.footer["seconds"]
-        footer["verdicts"] = dict(Counter(footer["verdicts"]) + Counter(other.footer["verdicts"]))
-    header["plan_digest"] = plan.digest(Trial(**each) for each in header["plan"])
-    return Record(header, tuple(result for record in records for result in record.results), footer)
 
 
 def _ran(result: Result) -> bool:

@@ -7,9 +7,11 @@ A client sends JSON lines and gets JSON lines:
 
     {"hello": true}                          -> {"hello": {fingerprint}}
     {"ping": true}                           -> {"pong": true}
-    {"branch": {implementation}}             -> {"socket": path} | {"socket": "", "why": sentence}
+    {"branch": {implementation}, "memory_limit": n}
+                                             -> {"socket": path} | {"socket": "", "why": sentence}
     {"prune": {implementation}}              -> ends that branch, for good
-    {"job": {...}, "answer": ..., "output":} -> {"pid": n}, and at its end {"status": n, "leftovers": 0 | 1}
+    {"job": {...}, "answer": ..., "output":} -> {"pid": n}, and at its end
+                                                {"status": n, "leftovers": n, "exceeded": false}
     {"kill": true}                           -> ends the client's job, as losing the client does
     {"quit": true}                           -> ends the zygote
 """
@@ -31,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import child, fingerprint
+from harness import child, fingerprint, kin
 from harness.lifeline import die_with
 from harness.model import Implementation, Job
 from harness.warmth import warm
@@ -39,11 +41,13 @@ from harness.warmth import warm
 
 @dataclass(slots=True)
 class _Client:
-    """A connection, what it has sent so far of a line, and the job that it waits for."""
+    """A connection, what it has sent so far of a line, and the job that it waits for, with what that may use."""
 
     connection: socket.socket
     buffer: bytes = b""
     pid: int = 0
+    watch: kin.Watch | None = None
+    exceeded: bool = False
 
 
 @dataclass(slots=True)
@@ -63,10 +67,14 @@ class Zygote:
     _jobs: dict[int, _Client] = field(default_factory=dict)
     _branches: dict[str, tuple[int, str]] = field(default_factory=dict)
     _cold: dict[str, str] = field(default_factory=dict)
+    _warming: dict[int, tuple[int, kin.Watch]] = field(default_factory=dict)
+    _household: frozenset[int] = frozenset()
     _serving: bool = True
 
     def serve(self) -> None:
         """Serve clients until told to quit or until the guardian has gone."""
+        kin.adopt()
+        self._household = frozenset(kin.children(os.getpid()))  # what warming up has started
         wake, signalled = os.pipe()
         for end in (signalled, wake):
             os.set_blocking(end, False)
@@ -77,11 +85,14 @@ class Zygote:
             selector.register(self.listener, selectors.EVENT_READ, self._accept)
             selector.register(wake, selectors.EVENT_READ, lambda _: os.read(wake, 4096))
             while self._serving:
-                for key, _ in selector.select(timeout=2.0):
+                busy = self._jobs or self._warming
+                for key, _ in selector.select(timeout=kin.TICK if busy else 2.0):
                     key.data(selector)
                 self._reap()
+                self._watch()
                 if not _alive(self.guardian):
                     break
+        kin.end_strays(())
         for pid in (*self._jobs, *(pid for pid, _ in self._branches.values())):
             _end(pid)
 
@@ -120,7 +131,7 @@ class Zygote:
         elif "ping" in message:
             _send(client, {"pong": True})
         elif "branch" in message:
-            _send(client, self._branch(message["branch"]))
+            _send(client, self._branch(message["branch"], message["memory_limit"]))
         elif "prune" in message:
             self._prune(json.dumps(message["prune"], sort_keys=True))
         elif "quit" in message:
@@ -134,7 +145,9 @@ class Zygote:
             self._become(message, own)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
-        client.pid = pid
+        limit = int(message["job"].get("memory_limit", 0))
+        client.pid, client.exceeded = pid, False
+        client.watch = kin.Watch(pid, limit, Path(message["output"]))
         self._jobs[pid] = client
         _send(client, {"pid": pid})
 
@@ -144,6 +157,8 @@ class Zygote:
         try:
             os.setpgid(0, 0)
             die_with(zygote)
+            kin.adopt()  # until it ends, what it lets loose stays apart from that of other trials
+            kin.stand_first()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for client in self._clients.values():
@@ -164,8 +179,11 @@ class Zygote:
             sys.stderr.flush()
             os._exit(status)
 
-    def _branch(self, profile: Mapping[str, Any]) -> dict[str, str]:
-        """A zygote that is warm for one implementation: forked from this one, at most once."""
+    def _branch(self, profile: Mapping[str, Any], memory_limit: int) -> dict[str, str]:
+        """A zygote that is warm for one implementation: forked from this one, at most once.
+
+        While it warms up it may use what a trial may, for it runs the implementation's code.
+        """
         key = json.dumps(profile, sort_keys=True)
         if key in self._cold:
             return {"socket": "", "why": self._cold[key]}
@@ -174,12 +192,18 @@ class Zygote:
             listener = listen(path)
             assert_single_threaded()
             own = os.getpid()
+            told, warmed = os.pipe()
             pid = os.fork()
             if pid == 0:
-                self._become_branch(Zygote(listener, path, own), Implementation(**profile))
+                branch = Zygote(listener, path, own)
+                self._become_branch(branch, Implementation(**profile), warmed)
             with contextlib.suppress(OSError):
                 os.setpgid(pid, pid)
             listener.close()
+            os.close(warmed)
+            os.set_blocking(told, False)
+            log = Path(self.path).with_suffix(".log")
+            self._warming[pid] = told, kin.Watch(pid, memory_limit, log)
             self._branches[key] = pid, path
         return {"socket": self._branches[key][1]}
 
@@ -187,8 +211,8 @@ class Zygote:
         if key in self._branches:
             _end(self._branches[key][0])
 
-    def _become_branch(self, branch: Zygote, profile: Implementation) -> None:
-        """Turn this fresh child into a warm zygote; never returns."""
+    def _become_branch(self, branch: Zygote, profile: Implementation, warmed: int) -> None:
+        """Turn this fresh child into a warm zygote, which says so to the other end of a pipe; never returns."""
         status = 1
         try:
             os.setpgid(0, 0)  # what warming up leaves behind ends with it
@@ -200,6 +224,8 @@ class Zygote:
             warm(profile, front_end=False)
             status = 3
             assert_single_threaded()
+            os.write(warmed, b"!")
+            os.close(warmed)
             branch.serve()
             status = 0
         except BaseException:  # noqa: BLE001 - the last frame of the process
@@ -208,6 +234,25 @@ class Zygote:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
+
+    def _watch(self) -> None:
+        """End the trials that use more than they may, and the branches that do before they are warm."""
+        for pid, client in self._jobs.items():
+            if client.watch and client.watch.exceeded() and not client.exceeded:
+                client.exceeded = True
+                _end(pid)
+        for pid, (told, watch) in list(self._warming.items()):
+            try:
+                os.read(told, 1)
+            except BlockingIOError:
+                if watch.exceeded():
+                    _end(pid)
+            else:
+                self._forget_warming(pid)
+
+    def _forget_warming(self, pid: int) -> None:
+        if pid in self._warming:
+            os.close(self._warming.pop(pid)[0])
 
     def _reap(self) -> None:
         while True:
@@ -221,9 +266,11 @@ class Zygote:
 
     def _bury(self, pid: int) -> None:
         # The group is ended while its leader is a zombie: until it is reaped, its id cannot be reused.
+        left = self._end_strays()
         _end(pid)
         _, status = os.waitpid(pid, 0)
         client = self._jobs.pop(pid, None)
+        self._forget_warming(pid)
         for key, (branch, _) in list(self._branches.items()):
             if branch == pid:
                 del self._branches[key]
@@ -232,8 +279,20 @@ class Zygote:
             client.pid = 0
             _send(
                 client,
-                {"status": os.waitstatus_to_exitcode(status), "leftovers": int(_group_exists(pid))},
+                {
+                    "status": os.waitstatus_to_exitcode(status),
+                    "leftovers": left,
+                    "exceeded": client.exceeded,
+                },
             )
+
+    def _end_strays(self) -> int:
+        """End what trials have left behind, which is ours now; how many processes were alive.
+
+        Of trials that end in the same moment, the one that is buried first is said to have left it all.
+        """
+        branches = (pid for pid, _ in self._branches.values())
+        return kin.end_strays({*self._household, *self._jobs, *branches})
 
 
 def _farewell(status: int) -> str:
@@ -252,14 +311,6 @@ def _end(pid: int) -> None:
     for end in (os.killpg, os.kill):
         with contextlib.suppress(OSError):
             end(pid, signal.SIGKILL)
-
-
-def _group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except OSError:
-        return False
-    return True
 
 
 def _alive(pid: int) -> bool:

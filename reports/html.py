@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 import os
 import shlex
 from collections import Counter
@@ -27,6 +26,7 @@ from harness.plan import rerun
 from harness.story import TIERS, StoryError, Tier, lines, parse
 from reports import table
 from reports.claims import Standing, by_need
+from reports.pool import Pool, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,8 +76,6 @@ TIER_MEANING: Mapping[Tier, str] = {
     ),
 }
 
-#: Texts shorter than this are written where they are used; longer ones once, and referred to.
-_SHORT = 24
 
 #: How many deviations the page itself holds; its script shows the others.
 LISTED = 50
@@ -273,7 +271,7 @@ def _chips(found: Iterable[Result]) -> list[tuple[Verdict, list[Result]]]:
 
 
 def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
-    pool = _Pool()
+    pool = Pool()
     header = record.header
     names = {name: place for place, name in enumerate(table.implementations(record))}
     places = {scenario: place for place, scenario in enumerate(header["scenarios"])}
@@ -306,7 +304,7 @@ def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def _said(pool: _Pool, verdicts: Sequence[Verdict], result: Result) -> dict[str, Any]:
+def _said(pool: Pool, verdicts: Sequence[Verdict], result: Result) -> dict[str, Any]:
     """What the record says of a trial, less what says nothing."""
     made, exit_ = result.judgement, result.exit
     seen = exit_.observation
@@ -348,16 +346,12 @@ def _said(pool: _Pool, verdicts: Sequence[Verdict], result: Result) -> dict[str,
     return said
 
 
-def _event(pool: _Pool, evidence: Mapping[str, Any]) -> dict[str, Any]:
+def _event(pool: Pool, evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Evidence of one event; all but the times is often the same on several implementations."""
     return {
-        _key(name): pool.put(value) if isinstance(value, (int, float)) else pool.share(value)
+        key_of(name): pool.put(value) if isinstance(value, (int, float)) else pool.share(value)
         for name, value in evidence.items()
     }
-
-
-def _key(key: object) -> str:
-    return f"${key}" if str(key).startswith("$") else str(key)
 
 
 def _rows(story: str) -> list[str]:
@@ -367,57 +361,3 @@ def _rows(story: str) -> list[str]:
         return lines(parse(story))
     except StoryError:
         return story.splitlines()
-
-
-class _Pool:
-    """Long values, each written once: {"$": n} stands for entry n.
-
-    An entry is a string, a list of entries that are the lines of a text (guards of different
-    compilations share most of theirs), or {"v": value}. A key that begins with "$"
-    gets another one.
-    """
-
-    def __init__(self) -> None:
-        self.entries: list[object] = []
-        self._places: dict[str, int] = {}
-        self._shared: dict[str, int] = {}
-
-    def put(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """The value with its long texts replaced."""
-        match value:
-            case str():
-                return self._text(value)
-            case float() if not math.isfinite(value):
-                return str(value)
-            case Mapping():
-                return {_key(key): self.put(each) for key, each in value.items()}
-            case list() | tuple():
-                return [self.put(each) for each in value]
-            case _:
-                return value
-
-    def share(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """The value, itself replaced if it is long."""
-        made = self.put(value)
-        text = json.dumps(made)
-        if isinstance(made, str) or len(text) < _SHORT:
-            return made
-        if text not in self._shared:
-            self._shared[text] = len(self.entries)
-            self.entries.append({"v": made})
-        return {"$": self._shared[text]}
-
-    def _text(self, text: str) -> object:
-        if len(text) < _SHORT:
-            return text
-        if text not in self._places:
-            entry = [self._line(line) for line in text.split("\n")] if "\n" in text else text
-            self._places[text] = len(self.entries)
-            self.entries.append(entry)
-        return {"$": self._places[text]}
-
-    def _line(self, line: str) -> int:
-        if line not in self._places:
-            self._places[line] = len(self.entries)
-            self.entries.append(line)
-        return self._places[line]

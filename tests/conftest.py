@@ -59,8 +59,9 @@ def attempt(folder: Path, fork: Fork) -> Try:
         *,
         mode: str = "fork",
         time_limit: float = 60.0,
+        memory_limit: int = 0,
     ) -> Result:
-        settings = Settings(folder=folder, guardian=os.getpid(), mode=mode, time_limit=time_limit)
+        settings = Settings(folder, os.getpid(), mode, time_limit, memory_limit)
         session = Session(settings, [implementation])
         if mode == "fork":
             session.isolation = fork

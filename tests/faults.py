@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import mmap
 import os
 import signal
 import sys
@@ -50,6 +52,95 @@ def hang(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
         time.sleep(1)
 
 
+def spin(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Loops in Python."""
+    while True:
+        pass
+
+
+def spin_in_c(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Loops in C, holds the interpreter's lock, and ignores whoever asks it to end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    sum(itertools.repeat(1))
+    return module.forward
+
+
+def hoard(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Takes all the memory that there is, at the speed at which a program can."""
+    kept = []
+    while True:
+        kept.append(b"x" * (64 << 20))
+
+
+def hoard_in_helpers(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Takes 512 MiB, an eighth in each of eight processes."""
+    for _ in range(8):
+        if os.fork() == 0:
+            kept = b"x" * (64 << 20)
+            time.sleep(600)
+            os._exit(len(kept))
+    time.sleep(4)
+    return lambda *args: module(*args)
+
+
+def share(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Takes 256 MiB once, which eight processes read; and reserves much more, which nobody touches."""
+    kept = b"x" * (256 << 20)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
+    reserved = mmap.mmap(-1, 64 << 30, flags=flags)
+    for _ in range(8):
+        if os.fork() == 0:
+            time.sleep(600)
+    time.sleep(2)
+    return lambda *args: module(*args) if kept and reserved else None
+
+
+def _start_daemon() -> int:
+    """Start a daemon as daemons are started: in a session of its own, with no parent and no output; its pid."""
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if pid := os.fork():
+            os.write(write, str(pid).encode())
+            os._exit(0)
+        os.chdir("/")
+        os.closerange(0, 3)
+        time.sleep(600)
+    os.wait()
+    pid = int(os.read(read, 20))
+    print("escaped:", pid, flush=True)  # noqa: T201 - so that the test finds it
+    return pid
+
+
+def escape(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Leaves a daemon behind."""
+    _start_daemon()
+    return lambda *args: module(*args)
+
+
+def use_daemon(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Works with a daemon that must live as long as the trial."""
+    pid = _start_daemon()
+
+    def run(*args: Any) -> Any:
+        time.sleep(1)
+        os.kill(pid, 0)
+        return module(*args)
+
+    return run
+
+
+def escape_and_crash(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    _start_daemon()
+    os.abort()
+
+
+def escape_and_hang(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    _start_daemon()
+    time.sleep(600)
+    return module.forward
+
+
 def daemon(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     """Leaves a grandchild behind that holds standard output."""
     if os.fork() == 0:
@@ -78,6 +169,21 @@ def flood(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     return lambda *args: module(*args)
 
 
+def gush(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Prints a gigabyte."""
+    chunk = b"x" * (1 << 20)
+    for _ in range(1 << 10):
+        os.write(1, chunk)
+    print("the last line", flush=True)  # noqa: T201 - the fault is to print
+    return lambda *args: module(*args)
+
+
+def dispensable(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Tells how much the kernel would rather end this process than others."""
+    print("dispensable:", Path("/proc/self/oom_score_adj").read_text(), flush=True)  # noqa: T201 - asked for
+    return lambda *args: module(*args)
+
+
 def silent(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     """Claims to compile and gives back what it got."""
     return module.forward
@@ -98,6 +204,20 @@ def unreadable(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
 
     def run(*args: Any) -> Any:
         raise UnreadableError
+
+    return run
+
+
+def unserialisable(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Results that no format knows: a lock and a generator, in place of tensors."""
+    return lambda *args: tuple(threading.Lock() for _ in module(*args))
+
+
+def raises_what_cannot_be_said(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """An exception with a lone surrogate, a zero byte and a megabyte in its text."""
+
+    def run(*args: Any) -> Any:
+        raise RuntimeError("\udcff\0" + "x" * (1 << 20))
 
     return run
 

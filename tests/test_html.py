@@ -91,6 +91,7 @@ def recorded(results: list[Result], *, without: tuple[Trial, ...] = (), text: st
             "host": {"platform": f"Linux{text}", "python": "3.11.7"},
             "isolation": f"fork{text}",
             "time_limit": 60.0,
+            "memory_limit": 1 << 33,
             "plan_digest": "fedcba9876543210",
             "controls": controls(list(dict.fromkeys(each.implementation for each in planned))),
             "plan": [

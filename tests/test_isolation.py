@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from harness.fork import Fork
 from harness.isolate import Here
 from harness.model import Implementation, Verdict
 from harness.needs import NEEDS
+from harness.record import result_from_json, result_to_json
 from harness.story import render
 
 EAGER = Implementation("eager", backend="eager", interprets=True, claims=tuple(NEEDS))
@@ -89,7 +91,7 @@ def test_a_grandchild_that_holds_the_output_is_ended_and_costs_no_verdict(
     started = time.monotonic()
     result = attempt(fault("daemon"), mode=mode)
     assert result.judgement.verdict is Verdict.PASS, result
-    assert result.exit.leftovers == 1
+    assert result.exit.leftovers == 2, "one for each of its two graphs"
     assert time.monotonic() - started < 30
 
 
@@ -192,6 +194,23 @@ def test_an_exception_without_a_text_is_still_an_error(attempt: Try) -> None:
     result = attempt(fault("unreadable"))
     assert result.judgement.verdict is Verdict.ERROR
     assert "cannot be read" in result.judgement.reason
+
+
+def test_results_that_no_format_knows_break_a_promise(attempt: Try) -> None:
+    result = attempt(fault("unserialisable"))
+    assert result.judgement.verdict is Verdict.FAIL
+    assert "type of result" in result.judgement.reason
+    assert result_from_json(json.loads(json.dumps(result_to_json(result)))) == result
+
+
+def test_an_exception_with_a_text_that_cannot_be_said_is_an_error_that_can_be_recorded(
+    attempt: Try,
+) -> None:
+    result = attempt(fault("raises_what_cannot_be_said"))
+    assert result.judgement.verdict is Verdict.ERROR
+    line = json.dumps(result_to_json(result))
+    assert result_from_json(json.loads(line)) == result
+    assert len(line) < 100_000
 
 
 def test_a_backend_that_starts_threads_is_not_warmed_and_passes(attempt: Try) -> None:

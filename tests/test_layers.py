@@ -52,6 +52,7 @@ NEAR = frozenset(
         "toolchain",
         "answer",
         "environment",
+        "files",
         "fork",
         "provision",
     ]
@@ -64,6 +65,8 @@ FAR = frozenset(
         "judged",
         "elsewhere",
         "lifeline",
+        "kin",
+        "guard",
         "adapter",
         "torch_compile",
         "trace",

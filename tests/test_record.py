@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from harness import control, plan
 from harness.control import Control
+from harness.merge import combine
 from harness.model import (
     Difference,
     Exit,
@@ -33,7 +34,6 @@ from harness.record import (
     Record,
     RecordError,
     Writer,
-    combine,
     read,
     result_from_json,
     result_to_json,
@@ -97,7 +97,7 @@ def result(name: str = "one", verdict: Verdict = Verdict.PASS, on: str = "mine")
         ),
         expected="call 1: compiles, equals eager\n",
         condition="size=1",
-        exit=Exit(seen, status=-11, output="printed", seconds=0.25, leftovers=2),
+        exit=Exit(seen, status=-11, output="printed", seconds=0.25, leftovers=2, exceeded=1 << 30),
         known=Known("family/*", "mine", "x", "y", "link", "torch<3", "2027-01-01", flaky=True),
     )
 
@@ -127,6 +127,7 @@ def header(planned: Sequence[Trial]) -> dict[str, Any]:
         "host": {"platform": "Linux", "python": "3.12.1"},
         "isolation": "fork",
         "time_limit": 60.0,
+        "memory_limit": 1 << 33,
         "plan_digest": plan.digest(planned),
         "plan": [asdict(each) for each in planned],
         "controls": controls(list(names)),

@@ -146,9 +146,17 @@ def saved(folder: Path, **fields: object) -> Path:
 
 def test_a_request_takes_everything_from_the_record(tmp_path: Path) -> None:
     known = Known("family/*", "mine", "x", "y", flaky=True)
-    path = saved(tmp_path, isolation="spawn", time_limit=7.5, strict=True, known=[asdict(known)])
+    path = saved(
+        tmp_path,
+        isolation="spawn",
+        time_limit=7.5,
+        memory_limit=5 << 30,
+        strict=True,
+        known=[asdict(known)],
+    )
     request, record = go_on(path, options(), SUITE)
-    assert (request.mode, request.time_limit, request.strict) == ("spawn", 7.5, True)
+    assert (request.mode, request.time_limit, request.memory_limit) == ("spawn", 7.5, 5 << 30)
+    assert request.strict
     assert [each.name for each in request.implementations] == ["mine"]
     assert request.known == (known,)
     assert request.remaining == tuple(PLANNED[1:])
@@ -167,6 +175,7 @@ def test_a_request_takes_everything_from_the_record(tmp_path: Path) -> None:
         ("known", ["x.toml"]),
         ("isolation", "fork"),
         ("time_limit", 5.0),
+        ("memory_limit", 5.0),
         ("shuffle", 0),
         ("shard", "1/2"),
         ("durations", "r.jsonl"),

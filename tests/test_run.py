@@ -370,6 +370,7 @@ BAD: Sequence[tuple[list[str], int, str]] = [
         "module 'math' has no attribute 'nothing'",
     ),
     (["run", "--time-limit=0"], 4, "--time-limit is 0.0; give a number of seconds above 0"),
+    (["run", "--memory-limit=0"], 4, "--memory-limit is 0.0; give a number of GiB above 0"),
     (["run", "-n0", "--implementation=eager", "-oLICENSE"], 4, "the report cannot be written into"),
     (["run", "nothing/*"], 4, "no scenario matches 'nothing/*'"),
     (["run", "aliasin/*"], 4, "did you mean aliasing"),

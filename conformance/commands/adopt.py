@@ -14,8 +14,9 @@ from conformance.commands.common import Commands, add_output, check_selects, say
 from conformance.exits import BROKEN, OK
 from harness import accept, adoption, catalog
 from harness.catalog import variants
+from harness.merge import combine
 from harness.model import Trial, Verdict
-from harness.record import Record, RecordError, combine, read
+from harness.record import Record, RecordError, read
 from reports import table
 from reports.visible import visible
 

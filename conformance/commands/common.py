@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness import accept, catalog, plan
 from harness.catalog import CatalogError, Entry
+from harness.files import write_whole
 from harness.implementations import DEFAULTS, shipped
 from harness.lint import lint
 from reports.visible import visible
@@ -108,12 +109,12 @@ def well_formed() -> list[Entry]:
 
 
 def write(text: str, output: Path | None) -> None:
-    """Write a text to a file, or to standard output where there is none."""
+    """Write a text to a file, whole or not at all, or to standard output where there is none."""
     if output is None:
         sys.stdout.write(visible(text))
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(text.encode("utf-8", "replace"))
+        write_whole(output, text.encode("utf-8", "replace").decode())
 
 
 def say(line: str) -> None:

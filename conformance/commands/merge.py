@@ -65,11 +65,14 @@ def _write(record: Record, command: list[str], folder: Path) -> Record:
     """Write a record into a folder, whole or not at all; what a reader reads of it."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"record.jsonl.{os.getpid()}.part"
-    writer = Writer(part, {**record.header, "command": command})
-    for result in record.results:
-        writer.add(result)
-    writer.close({key: record.footer[key] for key in ("finished", "seconds")})
-    return read(part.replace(folder / "record.jsonl"))
+    try:
+        writer = Writer(part, {**record.header, "command": command})
+        for result in record.results:
+            writer.add(result)
+        writer.close({key: record.footer[key] for key in ("finished", "seconds")})
+        return read(part.replace(folder / "record.jsonl"))
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _conclusion(record: Record, findings: tuple[Finding, ...]) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from conformance.commands.common import Commands, add_output, say, tell, write
 from conformance.exits import BROKEN, EMPTY, OK
-from harness.record import Record, RecordError, combine, read
+from harness.merge import combine
+from harness.record import Record, RecordError, read
 from reports import changes_html, changes_markdown, changes_text, html, markdown, text
 from reports.changes import Comparison, compare
 from reports.sides import PairingError

@@ -66,6 +66,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--isolation", choices=MODES, help="default: fork")
     parser.add_argument("--time-limit", metavar="SECONDS", help="for one trial (default: 60)")
     parser.add_argument(
+        "--memory-limit",
+        metavar="GIB",
+        help="for one trial (default: half of what the host has)",
+    )
+    parser.add_argument(
         "--known",
         action="append",
         metavar="FILE",
@@ -123,6 +128,7 @@ def _single(asked: argparse.Namespace) -> dict[str, str | None]:
         "--matrix": asked.matrix,
         "--isolation": asked.isolation,
         "--time-limit": asked.time_limit,
+        "--memory-limit": asked.memory_limit,
         "--repeat": asked.repeat,
         "--second-look": asked.second_look,
         "--shuffle": asked.shuffle,
