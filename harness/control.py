@@ -12,11 +12,8 @@ from typing import Any
 from harness.model import Implementation, Judgement, Verdict
 from harness.story import Tier
 
-#: Scenarios that every implementation can face: they need nothing, on any torch.
-SCENARIOS: Sequence[tuple[str, str]] = (
-    ("aliasing/kept_results_stay", ""),
-    ("aliasing/neutral_operation_makes_a_tensor", "operation=add 0"),
-)
+#: What controls face: scenarios that need nothing, on any torch, in a module outside of the catalog.
+SCENARIOS: Sequence[str] = ("control_cases/calls", "control_cases/mutation")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +61,6 @@ class Control:
         implementation: whose environment, device, dtype and tolerances it ran with.
         control: which control, a key of `PATTERNS`.
         scenario: the scenario's id.
-        variant: the variant's id.
         verdict: the verdict.
         reason: the judge's reason.
         met: whether it was judged as it must be.
@@ -73,7 +69,6 @@ class Control:
     implementation: str
     control: str
     scenario: str
-    variant: str
     verdict: Verdict
     reason: str
     met: bool
@@ -117,13 +112,13 @@ def from_json(value: Mapping[str, Any]) -> Control:
 
 def distrust(implementations: Sequence[str], done: Sequence[Control]) -> tuple[str, ...]:
     """Why a run of these implementations cannot be trusted, in a sentence for each control that says so."""
-    ran = {(each.implementation, each.control, each.scenario, each.variant) for each in done}
+    ran = {(each.implementation, each.control, each.scenario) for each in done}
     missing = [
         f"{_name(name, control)} did not run {scenario}"
         for name in implementations
         for control in PATTERNS
-        for scenario, variant in SCENARIOS
-        if (name, control, scenario, variant) not in ran
+        for scenario in SCENARIOS
+        if (name, control, scenario) not in ran
     ]
     wrong = [
         f"{_name(each.implementation, each.control)} came to {each.verdict} in {each.scenario}, where "

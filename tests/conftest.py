@@ -79,5 +79,6 @@ def first_variants() -> list[tuple[Entry, Variant]]:
 def touchstone(*arguments: str) -> list[str]:
     """The command line of `touchstone`, independent of PATH; no second look is taken unless one is asked for."""
     quick = arguments[:1] == ("run",) and not any("--second-look" in each for each in arguments)
+    end = arguments.index("--") if "--" in arguments else len(arguments)
     more = ["--second-look=0"] if quick else []
-    return [sys.executable, "-m", "conformance", *arguments[:1], *more, *arguments[1:]]
+    return [sys.executable, "-m", "conformance", *arguments[:end], *more, *arguments[end:]]

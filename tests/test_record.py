@@ -146,7 +146,7 @@ def header(planned: Sequence[Trial]) -> dict[str, Any]:
 def controls(names: Sequence[str]) -> list[dict[str, Any]]:
     """The controls of implementations, judged as they must be."""
     return [
-        control.to_json(Control(name, each, *where, control.PATTERNS[each].verdict, "", met=True))
+        control.to_json(Control(name, each, where, control.PATTERNS[each].verdict, "", met=True))
         for name in names
         for each in control.PATTERNS
         for where in control.SCENARIOS

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_record import controls
 
 from harness.judge import fails
 from harness.model import Exit, Judgement, Observation, Result, Trial, Verdict
@@ -40,6 +41,7 @@ def record(results: Sequence[Result], *, without: Sequence[Trial] = ()) -> Recor
     names = dict.fromkeys(each.implementation for each in planned)
     header: dict[str, Any] = {
         "plan": [asdict(each) for each in planned],
+        "controls": controls(list(names)),
         "implementations": {name: {} for name in names},
     }
     return Record(header, tuple(results), {})
