@@ -43,7 +43,7 @@ from harness.elsewhere import (
 from harness.judged import Judged
 from harness.model import Failure, Implementation, Job
 from harness.scenario import Scenario
-from harness.sight import ObserverError, message_of
+from harness.sight import ObserverError, UnseenError, message_of
 from harness.story import Event, to_json
 from harness.subject import Oracle, Settings
 
@@ -207,6 +207,8 @@ def _play(
         ended = False
     except StoryEnded:
         pass
+    except UnseenError as error:
+        write({"failure": dataclasses.asdict(_failure(error.__cause__ or error, "run"))})
     except ObserverError:
         write({"bug": traceback.format_exc()})
     except BaseException as error:  # noqa: BLE001 - whatever the implementation raises ends the story

@@ -34,13 +34,17 @@ class ObserverError(Exception):
     """Looking at a value failed: that is ours, and says nothing about the implementation."""
 
 
+class UnseenError(ObserverError):
+    """Looking at what a call left failed; where the oracle's could be looked at, that is the implementation's."""
+
+
 @contextlib.contextmanager
-def observing() -> Iterator[None]:
-    """Turn whatever goes wrong inside into an `ObserverError`."""
+def observing(kind: type[ObserverError] = ObserverError) -> Iterator[None]:
+    """Turn whatever goes wrong inside into an `ObserverError`, or another kind of it."""
     try:
         yield
     except Exception as error:
-        raise ObserverError(f"a value could not be observed: {error!r}") from error
+        raise kind(f"a value could not be observed: {error!r}") from error
 
 
 class Kept:

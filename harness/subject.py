@@ -15,7 +15,17 @@ import torch
 
 from harness import picture
 from harness.picture import Picture
-from harness.sight import Kept, Sight, ambient, changed, message_of, mutations, observing, take_all
+from harness.sight import (
+    Kept,
+    Sight,
+    UnseenError,
+    ambient,
+    changed,
+    message_of,
+    mutations,
+    observing,
+    take_all,
+)
 from harness.trace import CapturedGraph
 
 Module = TypeVar("Module", bound=torch.nn.Module)
@@ -146,7 +156,7 @@ class Subject:
             result = self._run(program.target, args, kwargs)
         except Exception as raised:  # noqa: BLE001 - whatever the program or the compiler raises
             error = raised
-        with observing():
+        with observing(UnseenError):
             after = take_all(arguments)
             effects = [*mutations(before, after), *self._kept.changes()]
             effects += [f"changes {name}" for name in changed(around)]

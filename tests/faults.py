@@ -313,3 +313,15 @@ def seeded(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
     if os.environ["PYTHONHASHSEED"] == "1":
         raise RuntimeError("an unlucky seed")
     return lambda *args: module(*args)
+
+
+class Blind(torch.Tensor):
+    """A tensor that lets nobody look at it."""
+
+    @classmethod
+    def __torch_function__(cls, *_: Any, **__: Any) -> Any:
+        raise LookupError("nothing to see")
+
+
+def gives_what_nobody_can_see(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    return lambda *args: tuple(each.as_subclass(Blind) for each in module(*args))

@@ -178,6 +178,12 @@ def test_a_value_that_cannot_be_observed_is_a_bug_of_ours(
     assert "nothing to see" in judged.reason
 
 
+def test_a_result_that_cannot_be_observed_where_eagers_can_is_theirs(attempt: Try) -> None:
+    judged = attempt(fault("gives_what_nobody_can_see")).judgement
+    assert judged.verdict is Verdict.ERROR
+    assert "LookupError (run)" in judged.reason
+
+
 def test_mode_none_refuses_an_environment_that_it_cannot_give(folder: Path) -> None:
     with pytest.raises(IsolationError, match="isolation `none` cannot give"):
         Here(folder).hello(fault("honest"))
