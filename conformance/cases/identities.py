@@ -156,7 +156,7 @@ def objects_become_one(s: Subject) -> None:
 
     program, same = s.compile(compare), Plan()
     for one, other in (Plan(), Plan()), (same, same), (Plan(), same), (same, same):
-        program(s.ones(3), one, other)
+        program(s.randn(3), one, other)
 
 
 @scenario(
@@ -247,7 +247,7 @@ def type_is_registered(s: Subject) -> None:
         pass
 
     program = s.compile(lambda x, plan: x + 1 if isinstance(plan, Known) else x - 1)
-    program(s.ones(3), Plan())
+    program(s.randn(3), Plan())
     s.change("the type is registered")
     Known.register(Plan)
-    program(s.ones(3), Plan())
+    program(s.randn(3), Plan())
