@@ -9,23 +9,29 @@ import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from tabulate import tabulate
 
+from conformance import __file__ as _package
 from conformance.commands.common import Commands, UsageError, say, well_formed
-from conformance.exits import OK
+from conformance.exits import BROKEN, OK
 from harness import catalog, plan
 from harness.catalog import Entry
-from harness.judge import Terms, promises
+from harness.files import write_whole
 from harness.needs import NEEDS
-from harness.story import Tier, parse
-from reports import text
+from harness.story import Tier
+from reports import contract, text
+from reports.contract import tiers
+
+REFERENCES = Path(_package).resolve().parent / "references.toml"
 
 
 def add(commands: Commands) -> None:
     """Add the subcommands."""
     _add_list(commands)
     _add_show(commands)
+    _add_catalog(commands)
 
 
 def _add_list(commands: Commands) -> None:
@@ -85,14 +91,6 @@ def _selected(patterns: Sequence[str], entry: Entry) -> bool:
     )
 
 
-def tiers(entry: Entry) -> list[str]:
-    """The tiers that a scenario has promises of."""
-    own = {facet: Tier(word.partition(":")[0]) for facet, word in entry.tiers.items()}
-    stories = [parse(story) for _, story in entry.stories]
-    found = {tier for story in stories for tier in promises(Terms(story, own))}
-    return [str(tier) for tier in Tier if tier in found]
-
-
 def listing(entry: Entry) -> dict[str, object]:
     """What `list --json` says of a scenario."""
     value = dataclasses.asdict(dataclasses.replace(entry, body=None))  # type: ignore[arg-type]
@@ -126,4 +124,44 @@ def _show(asked: argparse.Namespace) -> int:
             f"there is no scenario {asked.id!r}{plan.near(asked.id, entries)}; `touchstone list` shows all"
         )
     say(text.scenario(entry, tiers(entry)))
+    return OK
+
+
+def _add_catalog(commands: Commands) -> None:
+    parser = commands.add(
+        "catalog",
+        "write the contract: every claim with its stories, one page of Markdown a family",
+        "examples:\n  touchstone catalog -o contract\n  touchstone catalog -o docs/catalog --check\n",
+        _catalog,
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; end with 1 if the pages are not these"
+    )
+
+
+def _catalog(asked: argparse.Namespace) -> int:
+    found = contract.pages(well_formed(), contract.read_references(REFERENCES))
+    there = {file.name: file.read_text(encoding="utf-8") for file in asked.output.glob("*.md")}
+    foreign = sorted(name for name, page in there.items() if not page.startswith(contract.MARK))
+    if foreign:
+        raise UsageError(
+            f"{asked.output / foreign[0]} was not written by `touchstone catalog`; name a folder of its own"
+        )
+    gone = sorted(set(there) - set(found))
+    new = [name for name, page in found.items() if there.get(name) != page]
+    if asked.check:
+        if not (gone or new):
+            return OK
+        names = ", ".join([*gone, *new])
+        say(
+            f"not as the catalog is: {names}; write them with `touchstone catalog -o {asked.output}`"
+        )
+        return BROKEN
+    asked.output.mkdir(parents=True, exist_ok=True)
+    for name in new:
+        write_whole(asked.output / name, found[name])
+    for name in gone:
+        (asked.output / name).unlink()
+    say(f"{len(found)} pages in {asked.output}: {len(new)} written, {len(gone)} removed")
     return OK

@@ -1,0 +1,132 @@
+"""The catalog as pages of Markdown: what is promised, in the contract's own words, one page a family.
+
+Knows claims, stories and references of scenarios. Must not know records or results.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.catalog import Entry, variants
+from harness.judge import Terms, promises
+from harness.story import TIERS, Tier, parse, render
+from reports.markdown import block, code, link, prose
+
+#: The first line of each page: what may be written over.
+MARK = "<!-- written by `touchstone catalog` -->"
+
+_HEAD = """
+# The contract
+
+Every promise that Touchstone holds implementations to, in the words of the scenarios themselves. A claim is
+a fact about compiled programs; its story is what calls of a small program must show, next to eager
+([story.md](../story.md)). MUST is what eager does; SHOULD is how often something is compiled; MAY is text for people;
+DIVERGE is a documented difference from eager.
+"""
+
+
+def pages(entries: Sequence[Entry], references: Mapping[str, str]) -> dict[str, str]:
+    """The pages by file name: an index, and one page for each family.
+
+    Args:
+        entries: the catalog.
+        references: addresses of documentation by the name that references begin with; see `read_references`.
+    """
+    families: dict[str, list[Entry]] = {}
+    for entry in entries:
+        families.setdefault(entry.family, []).append(entry)
+    index = "\n".join([*_index(families), ""])
+    return {
+        "README.md": index,
+        **{
+            f"{name}.md": "\n".join([*_family(name, own, references), ""])
+            for name, own in families.items()
+        },
+    }
+
+
+def read_references(file: Path) -> dict[str, str]:
+    """The addresses that a table of references has.
+
+    Raises:
+        OSError, tomllib.TOMLDecodeError, KeyError: it is no such table.
+    """
+    table = tomllib.loads(file.read_text(encoding="utf-8"))
+    root = table["root"]
+    return {
+        name: page if "://" in page else f"{root}{page}" for name, page in table["pages"].items()
+    }
+
+
+def address(ref: str, references: Mapping[str, str]) -> str:
+    """Where a reference leads: the longest name that it begins with; "" where none is known."""
+    known = [
+        name for name in references if ref == name or ref.startswith((f"{name} /", f"{name}:"))
+    ]
+    return references[max(known, key=len)] if known else ""
+
+
+def tiers(entry: Entry) -> list[Tier]:
+    """The tiers that a scenario has promises of, the most binding first."""
+    own = {facet: Tier(word.partition(":")[0]) for facet, word in entry.tiers.items()}
+    stories = [parse(story) for _, story in entry.stories]
+    found = {tier for story in stories for tier in promises(Terms(story, own))}
+    return [tier for tier in (*TIERS, Tier.DIVERGE) if tier in found]
+
+
+def _index(families: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
+    scenarios = sum(map(len, families.values()))
+    number = sum(len(variants(entry)) for own in families.values() for entry in own)
+    yield MARK
+    yield _HEAD
+    yield f"{scenarios} scenarios in {len(families)} families, with {number} variants."
+    yield ""
+    yield "| family | what it asks | scenarios | variants |"
+    yield "|---|---|---:|---:|"
+    for name, own in families.items():
+        count = sum(len(variants(entry)) for entry in own)
+        yield f"| [{name}]({name}.md) | {prose(own[0].question)} | {len(own)} | {count} |"
+
+
+def _family(name: str, entries: Sequence[Entry], references: Mapping[str, str]) -> Iterator[str]:
+    yield from [MARK, "", f"# {name}", ""]
+    yield prose(entries[0].question)
+    yield ""
+    yield "[All families](README.md)"
+    for entry in entries:
+        yield from _scenario(entry, references)
+
+
+def _scenario(entry: Entry, references: Mapping[str, str]) -> Iterator[str]:
+    yield ""
+    yield f"## {entry.name}"
+    yield ""
+    yield f"**{prose(entry.claim)}**"
+    yield ""
+    yield ", ".join(_facts(entry, references)) + "."
+    for number, (condition, story) in enumerate(entry.stories):
+        yield ""
+        if condition:
+            yield f"{'Where' if condition != 'otherwise' else ''} {code(condition)}:".strip()
+        elif number == 0:
+            yield "Its story:"
+        yield ""
+        yield from block(render(parse(story)).splitlines(), "")
+
+
+def _facts(entry: Entry, references: Mapping[str, str]) -> Iterator[str]:
+    where = f"../../conformance/cases/{entry.file.name}#L{entry.line}"
+    yield f"[`{entry.id}`]({where})"
+    yield " ".join(str(tier).upper() for tier in tiers(entry))
+    yield f"from {link(prose(entry.ref), address(entry.ref, references))}"
+    if entry.needs:
+        yield "needs " + " and ".join(f"[{need}](../needs.md)" for need in entry.needs)
+    if entry.axes:
+        axes = "; ".join(f"{axis}: {', '.join(map(str, v))}" for axis, v in entry.axes.items())
+        yield f"{len(variants(entry))} variants ({prose(axes)})"
+    if entry.torch:
+        yield f"for torch {code(entry.torch)}"
+    if entry.exact:
+        yield f"exact, because {prose(entry.exact)}"
