@@ -61,8 +61,8 @@ def ends_at_the_fifth_run(run: Run) -> Run:
 
 
 @wrapped
-def hangs_at_the_twelfth_run(run: Run) -> Run:
-    return _at_run(run, 12, lambda: time.sleep(3600))
+def hangs_at_the_fifth_run(run: Run) -> Run:
+    return _at_run(run, 5, lambda: time.sleep(3600))
 
 
 def _at_run(run: Run, number: int, do: Callable[[], object]) -> Run:
