@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pytest
 from conformance import __file__ as _package
 from conformance import header
 from conformance.ending import Ending
-from conformance.recorder import PROPERTY, Recorder
+from conformance.recorder import PROPERTY, Recorder, say
 from conformance.request import (
     OPTIONS,
     SECOND_LOOK,
@@ -182,7 +181,7 @@ def pytest_configure(config: pytest.Config) -> None:
         accepting=config.getoption("--accept"),
     )
     config.pluginmanager.register(recorder, "touchstone-recorder")
-    session.furnish(lambda line: print(visible(f"touchstone: {line}"), file=sys.stderr, flush=True))  # noqa: T201
+    session.furnish(say)
     session.start()
 
 

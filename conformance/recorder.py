@@ -133,8 +133,8 @@ class Recorder:
         if not found or not seconds or self._writer is None:
             return
         before = {each.trial: each for each in found}
-        _say(f"looking again at {len(found)} unexpected, each alone and in a fresh interpreter")
-        for result in second_look.look(self._session, self._results, found, seconds, _say):
+        say(f"looking again at {len(found)} unexpected, each alone and in a fresh interpreter")
+        for result in second_look.look(self._session, self._results, found, seconds, say):
             with self._writing(), self._ending.hold():
                 self._writer.look(before[result.trial], result)
 
@@ -290,13 +290,14 @@ class Recorder:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Say, as the last words, where the page is, or why there was nothing to judge."""
         for last in filter(None, (self._empty, self._lost)):
-            print(visible(f"touchstone: {last}"), file=sys.stderr)  # noqa: T201 - after pytest's own words
+            say(last)
         if self._record is not None and not self._lost:
             config.get_terminal_writer().line(f"report: {self._folder / 'index.html'}")
 
 
-def _say(line: str) -> None:
-    print(visible(f"touchstone: {line}"), file=sys.stderr, flush=True)  # noqa: T201 - as while environments are made
+def say(line: str) -> None:
+    """Say something while a run goes on, beside what pytest says."""
+    print(visible(f"touchstone: {line}"), file=sys.stderr, flush=True)  # noqa: T201 - pytest has no word for it
 
 
 def _accept(record: Record) -> str:

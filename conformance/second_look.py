@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -174,13 +173,10 @@ class _Looker:
     @contextlib.contextmanager
     def _world(self) -> Iterator[Mapping[str, str]]:
         """Variables that lead to empty folders, which are gone afterwards."""
-        folder = Path(tempfile.mkdtemp(prefix="w", dir=self._session.settings.folder))
-        try:
+        with self._folder() as folder:
             for place in _PLACES.values():
                 (folder / place).mkdir(parents=True, exist_ok=True)
             yield {name: str(folder / place) for name, place in _PLACES.items()}
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _alone(self, trial: Trial, world: Mapping[str, str]) -> Exit:
         """The trial in a fresh interpreter."""
@@ -239,11 +235,10 @@ class _Looker:
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[Path]:
-        folder = Path(tempfile.mkdtemp(prefix="f", dir=self._session.settings.folder))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        """A folder of the run's, which is gone afterwards."""
+        where = self._session.settings.folder
+        with tempfile.TemporaryDirectory(dir=where, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
 
     def _run(self, isolation: Isolation, trial: Trial, world: Mapping[str, str]) -> Exit:
         with self._folder() as cache:
