@@ -347,8 +347,7 @@ def need_is_declared_inside(s: Subject) -> None:
 
     compiled = s.compile(program)
     for need in True, False, True:
-        x = s.randn(3)
-        total = compiled(x, need=need)
+        total = compiled(x := s.randn(3), need=need)
         s.note("outcome, argument and gradient", (outcome(total.backward), x, x.grad))
 
 
