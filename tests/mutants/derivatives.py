@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import GraphModule, Node
 
-from mutants.base import Run, tensors, wrapped
+from mutants.base import Run, healthy, tensors, wrapped
 
 
 class Flat(torch.autograd.Function):
@@ -43,3 +46,22 @@ def gradients_are_constants(run: Run) -> Run:
         return run(*args)
 
     return flat
+
+
+def rules_are_doubled(module: GraphModule, inputs: Sequence[Any]) -> Run:
+    """Doubles what the rules of torch.autograd.Function give."""
+    for name, rule in module.named_children():
+        if name.startswith("bwd_body") and isinstance(rule, GraphModule):
+            _double(rule)
+    return healthy()(module, inputs)
+
+
+def _double(rule: GraphModule) -> None:
+    end = rule.graph.output_node()
+
+    def doubled(gradient: Node) -> Node:
+        return rule.graph.call_function(operator.mul, (gradient, 2))
+
+    with rule.graph.inserting_before(end):
+        end.args = torch.fx.map_arg(end.args, doubled)
+    rule.recompile()

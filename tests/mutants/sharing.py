@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mutants.base import Run, tensors, wrapped
-from mutants.results import of_results
+from mutants.base import Around, Run, tensors, wrapped
+from mutants.results import copies, mutated, of_results
 
 
 @wrapped
@@ -62,19 +62,16 @@ def _known(result: Any, first: list[tuple[Any, Any]]) -> Any:
     return next(same, result)
 
 
-@wrapped
-def shapes_are_restored(run: Run) -> Run:
+class RestoresShapes(Around):
     """An argument whose shape was changed in place has its old one again."""
 
-    def restored(*args: Any) -> Any:
+    def call(self, compiled: Run, program: Run, calls: int, args: Any, kwargs: Any) -> Any:
         before = [(each, each.shape, each.stride()) for each in tensors(args)]
-        results = run(*args)
+        result = compiled(*args, **kwargs)
         for each, shape, stride in before:
             if each.shape != shape:
                 each.data = each.as_strided(shape, stride)
-        return results
-
-    return restored
+        return result
 
 
 @wrapped
@@ -89,3 +86,34 @@ def saved_leaves_are_copies(run: Run) -> Run:
 
 def _is_leaf(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_leaf and value.requires_grad
+
+
+class UndoesWrites(Around):
+    """An exception that leaves a program leaves its arguments as they were before the call."""
+
+    def call(self, compiled: Run, program: Run, calls: int, args: Any, kwargs: Any) -> Any:
+        before = copies(args)
+        try:
+            return compiled(*args, **kwargs)
+        except Exception:
+            with torch.no_grad():
+                for now, then in mutated(args, before):
+                    now.copy_(then)
+            raise
+
+
+@wrapped
+def writes_spill_over(run: Run) -> Run:
+    """A write into a part of a tensor also changes the last number of the whole."""
+
+    def spilling(*args: Any) -> Any:
+        before = copies(args)
+        results = run(*args)
+        with torch.no_grad():
+            for now, _ in mutated(args, before):
+                count = now.untyped_storage().nbytes() // now.element_size()
+                if count > now.numel():
+                    now.as_strided((count,), (1,), 0)[-1] += 1
+        return results
+
+    return spilling
