@@ -30,7 +30,9 @@ PROGRAMS = {
 @pytest.mark.parametrize("what", PROGRAMS)
 def test_a_picture_shows(what: str) -> None:
     """In a process of its own, because this one imports no torch."""
-    program = "if True:\n        import torch\n        from harness import picture\n" + PROGRAMS[what]
+    program = (
+        "if True:\n        import torch\n        from harness import picture\n" + PROGRAMS[what]
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
