@@ -134,7 +134,7 @@ def size_decides(s: Subject) -> None:
     def program(x: Tensor) -> Tensor:
         if len(x) == limit:
             return x
-        return x[:limit] if len(x) > limit else x + 0
+        return x[:limit] if len(x) > limit else x + 1
 
     compiled = s.compile(program, dynamic=s.axis("dynamic"))
     given = [s.randn(size) for size in (3, 6, 4, 7, 2, 4)]
