@@ -70,12 +70,20 @@ GRAD = ".grad"
 def leaves(value: object, place: str, seen: tuple[int, ...] = ()) -> Iterator[tuple[str, object]]:
     """Every place inside a value that the contract speaks of, containers before their contents."""
     yield place, value
-    if isinstance(value, torch.Tensor) and value.is_leaf and value.requires_grad:
+    if isinstance(value, torch.Tensor) and value.requires_grad and _is_leaf(value):
         yield f"{place}{GRAD}", value.grad
     if id(value) in seen:
         return
     for step, item in _inside(value):
         yield from leaves(item, f"{place}{step}", (*seen, id(value)))
+
+
+def _is_leaf(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is a leaf of autograd; a view that autograd refuses, since its base was written, is none."""
+    try:
+        return tensor.is_leaf
+    except RuntimeError:
+        return False
 
 
 def _inside(value: object) -> Iterator[tuple[str, object]]:
