@@ -17,6 +17,7 @@ from conformance.commands import (
     implementations,
     merge,
     records,
+    repro,
     run,
     scenarios,
 )
@@ -63,6 +64,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"touchstone {__version__}")
     commands = Commands(parser)
-    for group in run, scenarios, records, merge, adopt, implementations, exchange, certify:
+    for group in (run, scenarios, records, merge, adopt, implementations, exchange, certify, repro):
         group.add(commands)
     return parser

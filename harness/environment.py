@@ -20,7 +20,7 @@ from harness.private import public
 BOOT = Path(__file__).with_name("boot.py")
 
 #: Variables that would change what is judged, or how torch behaves in a process that only forks.
-_DROPPED = (
+DROPPED = (
     "TORCHDYNAMO_",
     "TORCH_COMPILE",
     "TORCHINDUCTOR_",
@@ -31,7 +31,7 @@ _DROPPED = (
     "PYTEST_",
     "PYTHONDONTWRITEBYTECODE",
 )
-_SET = {
+SET = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -87,11 +87,11 @@ def environ(implementation: Implementation, folder: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in public(os.environ).items()
-        if not name.startswith(_DROPPED)
+        if not name.startswith(DROPPED)
         and not (is_separate(implementation) and name == "PYTHONPATH")
     }
     caches = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}
-    return {**kept, **_SET, **caches, **toolchain.install(folder), **implementation.environ}
+    return {**kept, **SET, **caches, **toolchain.install(folder), **implementation.environ}
 
 
 def missing_tools(implementation: Implementation) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from markupsafe import Markup
 from harness.model import MEANING, Verdict
 from harness.plan import rerun
 from harness.story import TIERS, StoryError, Tier, lines, parse
-from reports import table
+from reports import repro, table
 from reports.claims import Standing, by_need
 from reports.pool import Pool, key_of
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from harness.model import Result
     from harness.record import Record
+    from reports.repro import Repro
 
 _HERE = Path(__file__).parent
 
@@ -276,6 +277,7 @@ def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
     names = {name: place for place, name in enumerate(table.implementations(record))}
     places = {scenario: place for place, scenario in enumerate(header["scenarios"])}
     verdicts = list(Verdict)
+    files = repro.files(record)
     trials = [
         {
             "scenario": places[result.trial.scenario],
@@ -284,6 +286,7 @@ def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
             "verdict": verdicts.index(result.judgement.verdict),
             "command": _command(header, result),
             **_said(pool, verdicts, result),
+            **_repro(pool, files.get(result.trial)),
         }
         for result in every
     ]
@@ -302,6 +305,14 @@ def _data(record: Record, every: Sequence[Result]) -> dict[str, Any]:
         "deviations": [order[result.trial] for result in table.deviations(record)],
         "pool": pool.entries,
     }
+
+
+def _repro(pool: Pool, made: Repro | None) -> dict[str, Any]:
+    """The parts of the file that a trial can be had as, if there is one."""
+    if made is None:
+        return {}
+    parts = {"name": made.name, "head": made.head, "runtime": made.runtime, "tail": made.tail}
+    return {"repro": {name: pool.put(text) for name, text in parts.items()}}
 
 
 def _said(pool: Pool, verdicts: Sequence[Verdict], result: Result) -> dict[str, Any]:

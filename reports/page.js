@@ -443,6 +443,7 @@
         reason(trial, said.known || null),
       ),
       command(said.command),
+      repro(said),
       elsewhere(trial),
       facts(trial, scenario, said),
       story(scenario, said),
@@ -459,6 +460,22 @@
       box("Fingerprint: versions, machine and packages", () => table(whole(implementation.fingerprint))),
       said.versions ? box("Versions that the trial's process imported", () => table(said.versions)) : null,
     ].flat().filter(Boolean);
+  }
+  /** The trial as a file that needs only torch and the implementation, made when it is asked for. */
+  function repro(said) {
+    if (!said.repro) return null;
+    const { name, head, runtime, tail } = said.repro;
+    const save = () => {
+      const file = URL.createObjectURL(new Blob([head, runtime, tail], { type: "text/x-python" }));
+      el("a", { href: file, download: name }).click();
+      setTimeout(() => URL.revokeObjectURL(file), 1000);
+    };
+    return el(
+      "div",
+      { class: "run" },
+      pre(`python ${name}`, { class: "command", "aria-label": "The trial outside Touchstone: one file that needs only torch and the implementation" }),
+      el("button", { type: "button", onclick: save, title: "One file that needs only torch and the implementation" }, "Save"),
+    );
   }
   function elsewhere(trial) {
     const all = ofScenario.get(trial.scenario.id);

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 from test_record import controls
 
+from harness import catalog
 from harness.model import (
     MEANING,
     Difference,
@@ -616,3 +617,30 @@ def drive(page: Path, script: str) -> None:
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text("utf-8"))
     acting = f"{script}; document.documentElement.dataset.seen = JSON.stringify(seen);"
     page.write_text(f"{text}<script>(async () => {{{acting}}})();</script>", "utf-8")
+
+
+def test_a_trial_that_deviates_can_be_saved_as_a_file(tmp_path: Path) -> None:
+    entry = catalog.read()[0]
+    record = every_verdict()
+    deviating = next(r for r in record.results if r.judgement.verdict is Verdict.FAIL)
+    variant = catalog.variants(entry)[0]
+    trial = replace(deviating.trial, scenario=entry.id, variant=variant.id)
+    scenarios = {
+        **record.header["scenarios"],
+        entry.id: {**next(iter(record.header["scenarios"].values())), "source": entry.source},
+    }
+    mine = replace(
+        record,
+        header={
+            **record.header,
+            "scenarios": scenarios,
+            "plan": [*record.header["plan"], dataclasses.asdict(trial)],
+        },
+        results=(*record.results, replace(deviating, trial=trial)),
+    )
+    page = html.write(mine, tmp_path / "report")
+    seen = dumped(page, f"#trial={quote(trial.id)}", tmp_path / "profile")
+    assert "python repro-" in seen.text
+    assert seen.text.count("Save") == 1
+    other = dumped(page, f"#trial={quote(deviating.trial.id)}", tmp_path / "profile")
+    assert "python repro-" not in other.text  # the catalog has no such scenario

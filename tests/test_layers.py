@@ -53,6 +53,8 @@ NEAR = frozenset(
         "answer",
         "environment",
         "files",
+        "excerpt",
+        "reproduction",
         "fork",
         "provision",
     ]
