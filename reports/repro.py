@@ -150,7 +150,7 @@ def compose(record: Record, result: Result, entries: Iterable[Entry]) -> Repro:
     expected = retell(lines(parse(result.expected)), End(), interprets=True)
     observed = _observed(result.exit, interprets=implementation.interprets)
     head = [
-        _comments(_header(record, result, entry, made, observed)),
+        _comments(_header(record, result, entry, implementation, observed)),
         _program(entry),
         f"\n\nTRIAL = {_literal(trial)}",
         f"\n#: The story that conforms.\nEXPECTED = {_literal(expected)}",
@@ -212,11 +212,11 @@ def _header(
     record: Record,
     result: Result,
     entry: Entry,
-    made: Mapping[str, Any],
+    implementation: Implementation,
     observed: Sequence[str],
 ) -> Iterator[str]:
     """What the file says of itself, line by line."""
-    made_with, profile = made["fingerprint"], made["profile"]
+    made_with = record.header["implementations"][implementation.name]["fingerprint"]
     judgement = result.judgement
     tier = f" ({judgement.tier})" if judgement.tier else ""
     yield from _wrap(entry.claim)
@@ -231,14 +231,16 @@ def _header(
     yield ""
     yield f"Environment: torch {made_with.get('torch')}, Python {made_with.get('python')}, {made_with.get('platform')}"
     packages = made_with.get("packages", {})
-    if profile.get("requires"):
-        yield f"    pip install {' '.join(profile['requires'])}"
+    if implementation.requires:
+        yield f"    pip install {' '.join(implementation.requires)}"
     elif packages:
-        named = {each.partition(".")[0] for each in (profile["backend"], *profile["modules"])}
+        named = {
+            each.partition(".")[0] for each in (implementation.backend, *implementation.modules)
+        }
         own = sorted(name for name in packages if name.lower().replace("-", "_") in named)
         yield from (f"    {name} {packages[name]}" for name in own)
     yield f"Reference: {entry.ref}"
-    yield f"Seed: {0}"
+    yield "Seed: 0"
     yield "Run: python THIS_FILE    (with an interpreter that has the implementation)"
     yield "Ends with 1 where the story is not the one that conforms, with 0 where it is, with 3 where it cannot be run."
     yield ""
