@@ -13,6 +13,7 @@ from typing import NoReturn
 from conformance.commands import (
     adopt,
     certify,
+    editions,
     exchange,
     implementations,
     merge,
@@ -64,6 +65,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"touchstone {__version__}")
     commands = Commands(parser)
-    for group in (run, scenarios, records, merge, adopt, implementations, exchange, certify, repro):
+    for group in (
+        run,
+        scenarios,
+        records,
+        merge,
+        adopt,
+        implementations,
+        exchange,
+        certify,
+        repro,
+        editions,
+    ):
         group.add(commands)
     return parser

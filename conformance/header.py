@@ -14,7 +14,7 @@ from typing import Any
 
 from conformance.request import Request
 from conformance.session import Session
-from harness import __version__, catalog, control, plan
+from harness import __version__, catalog, control, edition, plan
 from harness.catalog import Entry
 from harness.control import Control
 from harness.environment import profile
@@ -26,6 +26,7 @@ def suite(entries: Sequence[Entry]) -> dict[str, Any]:
     """Which suite this is: records of one suite belong together."""
     return {
         "version": __version__,
+        "edition": edition.read().number,
         "catalog": catalog.digest(entries),
         "scenarios": len(entries),
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.catalog import Entry, variants
+from harness.edition import Editions
 from harness.judge import Terms, promises
 from harness.story import TIERS, Tier, parse, render
 from reports.markdown import block, code, link, prose
@@ -27,21 +28,24 @@ DIVERGE is a documented difference from eager.
 """
 
 
-def pages(entries: Sequence[Entry], references: Mapping[str, str]) -> dict[str, str]:
+def pages(
+    entries: Sequence[Entry], references: Mapping[str, str], editions: Editions
+) -> dict[str, str]:
     """The pages by file name: an index, and one page for each family.
 
     Args:
         entries: the catalog.
         references: addresses of documentation by the name that references begin with; see `read_references`.
+        editions: since when each scenario is part of it.
     """
     families: dict[str, list[Entry]] = {}
     for entry in entries:
         families.setdefault(entry.family, []).append(entry)
-    index = "\n".join([*_index(families), ""])
+    index = "\n".join([*_index(families, editions), ""])
     return {
         "README.md": index,
         **{
-            f"{name}.md": "\n".join([*_family(name, own, references), ""])
+            f"{name}.md": "\n".join([*_family(name, own, references, editions), ""])
             for name, own in families.items()
         },
     }
@@ -76,12 +80,15 @@ def tiers(entry: Entry) -> list[Tier]:
     return [tier for tier in (*TIERS, Tier.DIVERGE) if tier in found]
 
 
-def _index(families: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
+def _index(families: Mapping[str, Sequence[Entry]], editions: Editions) -> Iterator[str]:
     scenarios = sum(map(len, families.values()))
     number = sum(len(variants(entry)) for own in families.values() for entry in own)
     yield MARK
     yield _HEAD
-    yield f"{scenarios} scenarios in {len(families)} families, with {number} variants."
+    yield (
+        f"Edition {editions.number} ([editions.md](../editions.md)): {scenarios} scenarios in {len(families)} "
+        f"families, with {number} variants."
+    )
     yield ""
     yield "| family | what it asks | scenarios | variants |"
     yield "|---|---|---:|---:|"
@@ -90,22 +97,24 @@ def _index(families: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
         yield f"| [{name}]({name}.md) | {prose(own[0].question)} | {len(own)} | {count} |"
 
 
-def _family(name: str, entries: Sequence[Entry], references: Mapping[str, str]) -> Iterator[str]:
+def _family(
+    name: str, entries: Sequence[Entry], references: Mapping[str, str], editions: Editions
+) -> Iterator[str]:
     yield from [MARK, "", f"# {name}", ""]
     yield prose(entries[0].question)
     yield ""
     yield "[All families](README.md)"
     for entry in entries:
-        yield from _scenario(entry, references)
+        yield from _scenario(entry, references, editions)
 
 
-def _scenario(entry: Entry, references: Mapping[str, str]) -> Iterator[str]:
+def _scenario(entry: Entry, references: Mapping[str, str], editions: Editions) -> Iterator[str]:
     yield ""
     yield f"## {entry.name}"
     yield ""
     yield f"**{prose(entry.claim)}**"
     yield ""
-    yield ", ".join(_facts(entry, references)) + "."
+    yield ", ".join(_facts(entry, references, editions)) + "."
     for number, (condition, story) in enumerate(entry.stories):
         yield ""
         if condition:
@@ -116,7 +125,7 @@ def _scenario(entry: Entry, references: Mapping[str, str]) -> Iterator[str]:
         yield from block(render(parse(story)).splitlines(), "")
 
 
-def _facts(entry: Entry, references: Mapping[str, str]) -> Iterator[str]:
+def _facts(entry: Entry, references: Mapping[str, str], editions: Editions) -> Iterator[str]:
     where = f"../../conformance/cases/{entry.file.name}#L{entry.line}"
     yield f"[`{entry.id}`]({where})"
     yield " ".join(str(tier).upper() for tier in tiers(entry))
@@ -126,6 +135,9 @@ def _facts(entry: Entry, references: Mapping[str, str]) -> Iterator[str]:
     if entry.axes:
         axes = "; ".join(f"{axis}: {', '.join(map(str, v))}" for axis, v in entry.axes.items())
         yield f"{len(variants(entry))} variants ({prose(axes)})"
+    if promise := editions.promises.get(entry.id):
+        changed = f", changed in edition {promise.changed}" * (promise.changed > promise.since)
+        yield f"since edition {promise.since}{changed}"
     if entry.torch:
         yield f"for torch {code(entry.torch)}"
     if entry.exact:

@@ -246,7 +246,8 @@ def _header(
     yield ""
     suite = record.header["suite"]
     yield from _wrap(
-        f"Written by Touchstone {suite.get('version')}. The program comes first; what runs and compares it, below, is "
+        f"Written by Touchstone {suite.get('version')}, edition {suite.get('edition')} of its catalog. "
+        "The program comes first; what runs and compares it, below, is "
         "Touchstone's own and needs nothing but torch and the implementation."
     )
 

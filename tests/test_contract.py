@@ -10,13 +10,13 @@ from conftest import ROOT
 
 from conformance.command import main
 from conformance.commands.scenarios import REFERENCES
-from harness import catalog
+from harness import catalog, edition
 from harness.story import parse, render
 from reports import contract
 
 ENTRIES = catalog.read()
 KNOWN = contract.read_references(REFERENCES)
-PAGES = contract.pages(ENTRIES, KNOWN)
+PAGES = contract.pages(ENTRIES, KNOWN, edition.read())
 
 
 def test_the_committed_pages_are_those_of_the_catalog() -> None:

@@ -54,6 +54,7 @@ NEAR = frozenset(
         "environment",
         "files",
         "excerpt",
+        "edition",
         "reproduction",
         "fork",
         "provision",

@@ -431,7 +431,7 @@ def test_a_truncated_record_is_refused_by_name_and_nothing_is_half_written(tmp_p
 
 def test_list_and_show_answer_without_running_anything() -> None:
     listed = run(*touchstone("list", "recompiles/*", "--json"))
-    found = json.loads(listed.stdout)
+    found = json.loads(listed.stdout)["scenarios"]
     assert {each["id"].partition("/")[0] for each in found} == {"recompiles"}
     shown = run(*touchstone("show", "aliasing/one_argument_becomes_two"))
     assert "A graph compiled for one tensor passed twice" in shown.stdout

@@ -16,8 +16,9 @@ from tabulate import tabulate
 from conformance import __file__ as _package
 from conformance.commands.common import Commands, UsageError, say, well_formed
 from conformance.exits import BROKEN, OK
-from harness import catalog, plan
+from harness import __version__, catalog, edition, plan
 from harness.catalog import Entry
+from harness.edition import Editions
 from harness.files import write_whole
 from harness.needs import NEEDS
 from harness.story import Tier
@@ -66,7 +67,7 @@ def _list(asked: argparse.Namespace) -> int:
     if not chosen:
         raise UsageError("no scenario is like that; `touchstone list` shows all")
     if asked.json:
-        say(json.dumps([listing(entry) for entry in chosen], indent=2))
+        say(json.dumps(listing(chosen), indent=2))
         return OK
     rows = [
         (entry.id, len(catalog.variants(entry)), " ".join(tiers(entry)), entry.claim)
@@ -91,14 +92,27 @@ def _selected(patterns: Sequence[str], entry: Entry) -> bool:
     )
 
 
-def listing(entry: Entry) -> dict[str, object]:
-    """What `list --json` says of a scenario."""
+def listing(entries: Sequence[Entry]) -> dict[str, object]:
+    """What `list --json` says: harness/catalog.schema.json describes it."""
+    editions = edition.read()
+    return {
+        "format": 1,
+        "version": __version__,
+        "edition": editions.number,
+        "scenarios": [_listed(entry, editions) for entry in entries],
+    }
+
+
+def _listed(entry: Entry, editions: Editions) -> dict[str, object]:
     value = dataclasses.asdict(dataclasses.replace(entry, body=None))  # type: ignore[arg-type]
     del value["body"], value["source"], value["spans"]
+    promise = editions.promises.get(entry.id)
     return {
         **value,
         "id": entry.id,
-        "file": str(entry.file),
+        "since": promise.since if promise else None,
+        "changed": promise.changed if promise else None,
+        "file": f"conformance/cases/{entry.file.name}",
         "tiers_promised": tiers(entry),
         "variants": [variant.id for variant in catalog.variants(entry)],
         "stories": [{"condition": condition, "story": story} for condition, story in entry.stories],
@@ -141,7 +155,7 @@ def _add_catalog(commands: Commands) -> None:
 
 
 def _catalog(asked: argparse.Namespace) -> int:
-    found = contract.pages(well_formed(), contract.read_references(REFERENCES))
+    found = contract.pages(well_formed(), contract.read_references(REFERENCES), edition.read())
     there = {file.name: file.read_text(encoding="utf-8") for file in asked.output.glob("*.md")}
     foreign = sorted(name for name, page in there.items() if not page.startswith(contract.MARK))
     if foreign:
