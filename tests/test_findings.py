@@ -1,0 +1,47 @@
+"""Each finding shows where it says that it does, and its page is what the scripts say."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import findings
+import pytest
+from findings import Finding
+
+from harness import catalog
+
+EVERY = findings.every()
+TORCH = version("torch").partition("+")[0]
+
+
+@pytest.fixture(scope="module")
+def ends() -> dict[str, tuple[str, str]]:
+    """How each script ends on the first backend on which it shows, by its name."""
+    asked = [
+        (each, next(b for b in each.backends if b in findings.BACKENDS))
+        for each in EVERY
+        if set(each.backends) & set(findings.BACKENDS)
+    ]
+    said = findings.run(asked)
+    return {
+        each.file.stem: (backend, how) for (each, backend), how in zip(asked, said, strict=True)
+    }
+
+
+@pytest.mark.parametrize("finding", EVERY, ids=lambda each: each.file.stem)
+def test_a_finding_shows_where_it_says_so(
+    finding: Finding, ends: dict[str, tuple[str, str]]
+) -> None:
+    if finding.file.stem not in ends:
+        pytest.skip(f"shows on {' and '.join(finding.backends)} alone, which is not installed here")
+    backend, how = ends[finding.file.stem]
+    assert findings.agrees(finding, TORCH, backend, how), how or "ended in silence"
+
+
+@pytest.mark.parametrize("finding", EVERY, ids=lambda each: each.file.stem)
+def test_a_finding_names_scenarios_that_are_there(finding: Finding) -> None:
+    assert set(finding.scenarios) <= {entry.id for entry in catalog.read()}
+
+
+def test_the_page_is_written_from_the_scripts() -> None:
+    assert findings.PAGE.read_text(encoding="utf-8") == findings.page(EVERY)
