@@ -44,11 +44,12 @@ KINDS: Mapping[str, str] = {
 
 _HEAD = """# Findings
 
-Defects of torch, and of implementations, that the catalog has shown. Each was reproduced outside Touchstone: the script
-beside it needs torch alone, and fails where the defect shows. `python tests/findings.py --run PYTHON` runs all of them; a
-test runs them on the torch of the tests, where each must show, or not, as it says. Versions and backends are those on which
-a script was run, and no others; the known entries ([conformance/known](../conformance/known/README.md)) expect these
-deviations, so that a run says when one is gone.
+Defects of torch, and of implementations, that the catalog has shown. Each was reproduced outside Touchstone:
+the script beside it needs torch alone, and fails where the defect shows. `python tests/findings.py --run
+PYTHON` runs all of them; a test runs them on the torch of the tests, where each must show, or not, as it
+says. Versions and backends are those on which a script was run, and no others; the known entries
+([conformance/known](../conformance/known/README.md)) expect these deviations, so that a run says when one is
+gone.
 
 <!-- written by `python tests/findings.py --write` -->
 """
