@@ -171,7 +171,7 @@ NUMBERS: dict[str, Callable[[Tensor], Any]] = {
     "int": lambda x: int(x.sum()),
     "bool": lambda x: bool(x[0] > 1),
     "list": lambda x: sum(x.tolist()),
-    "text": lambda x: len(f"{x[0].item():.0f}") + len(str(x.long().tolist())),
+    "text": lambda x: len(f"{x[0].item()}") + len(str(x.long().tolist())),
 }
 
 
