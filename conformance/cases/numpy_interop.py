@@ -41,7 +41,7 @@ def combine(a: Any) -> Any:
     return (
         a @ a.T,
         np.einsum("ij,ij->i", a, a),
-        np.dot(a[0], a[1]),
+        np.dot(a[:2], a[0]),
         a.astype(np.int32) // 2,
         np.float64(2) * a,
         a > 0,
