@@ -77,7 +77,7 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
         call 2: compiles, equals eager
         call 3: compiles 2 graphs, equals eager
         """,
-        "program=standardize": """
+        "program=standardize|combine": """
         call 1: compiles, equals eager
         call 2: reuses, equals eager
         call 3: compiles, equals eager
