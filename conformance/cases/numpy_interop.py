@@ -185,33 +185,6 @@ def captured_array_is_changed(s: Subject) -> None:
 
 @scenario(
     ref="torch.compiler: FAQ / NumPy",
-    tiers={"compiles": "may: a kind of array that no tensor can hold is left to NumPy"},
-    expect="""
-    call 1: runs uncompiled, equals eager
-    call 2: runs uncompiled, equals eager
-    """,
-)
-def array_of_texts(s: Subject) -> None:
-    """Arrays of texts and of records, which no tensor can hold, are computed by NumPy itself."""
-    record = np.dtype([("name", "U3"), ("value", np.float32)])
-
-    def program(x: Tensor, names: Any, records: Any) -> Any:
-        return (
-            x * len(names),
-            np.char.upper(names),
-            records["value"] * 2,
-            names[records["value"] > 1],
-        )
-
-    compiled = s.compile(program)
-    for value in 1, 2:
-        compiled(
-            s.randn(2), np.array(["a", "bc"]), np.array([("a", value), ("b", 3)], dtype=record)
-        )
-
-
-@scenario(
-    ref="torch.compiler: FAQ / NumPy",
     needs=("torch_compile",),
     tiers={"outcome": "diverge: NumPy is traced as torch, which raises RuntimeError"},
     expect="""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from types import GeneratorType
 from typing import Any
 
 from torch._dynamo import eval_frame, symbolic_convert
 
 from mutants.base import Around, Run, Spoiled
+from mutants.reuse import Keyless
 
 
 class LosesEntries(Around):
@@ -58,3 +60,15 @@ class IgnoresStrictRegions(Spoiled):
 
     def spoil(self) -> None:
         self.patch(symbolic_convert, "_get_error_on_graph_break", lambda: False)
+
+
+class ExhaustsGenerators(Around):
+    """A generator that a program makes is run to its end when it is made."""
+
+    def call(self, compiled: Run, program: Run, calls: int, args: Any, kwargs: Any) -> Any:
+        made = compiled(*args, **kwargs)
+        return iter(list(made)) if isinstance(made, GeneratorType) else made
+
+
+class IgnoresDisable(Keyless):
+    dropped = ("disable",)
