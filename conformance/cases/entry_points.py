@@ -175,7 +175,7 @@ def arguments_are_bound(s: Subject) -> None:
 )
 def compiled_calls_compiled(s: Subject) -> None:
     """A compiled function that a compiled program calls becomes a part of it, and can be called alone as well."""
-    inner = torch.compile(scale, backend=lambda graph, _: graph.forward)
+    inner = torch.compile(scale, backend=lambda graph, _: functools.partial(graph.forward))
     outer = s.compile(lambda x, factor: inner(x.sin(), factor) + inner(x), name="outer")
     for size, factor in (2, 2.0), (2, 2.0), (3, 0.5):
         outer(s.randn(size), factor)
@@ -285,7 +285,12 @@ def layers_are_compiled_alone(s: Subject) -> None:
     needs=("torch_compile",),
     tells=("ops",),
     expect="""
-    call 1: compiles, equals eager
+    call 1: compiles, 7 ops, equals eager
+    gradients: equals eager
+    call 2: reuses, equals eager
+    gradients: equals eager
+    call 3: compiles, 7 ops, equals eager
+    gradients: equals eager
     """,
 )
 def region_is_repeated(s: Subject) -> None:
