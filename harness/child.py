@@ -229,6 +229,7 @@ def _settings(job: Job, scenario: Scenario) -> Settings:
         folder=job.cache,
         tells=scenario.tells,
         tolerances=implementation.tolerances,
+        modules=adapter.modules(implementation),
     )
 
 

@@ -18,6 +18,7 @@ NEEDS: Mapping[str, str] = {
     "(torch._dynamo.comptime).",
     "compiled_autograd": "Whole backward passes can be captured and compiled (compiled autograd).",
     "ahead_of_time": "A program can be compiled ahead of time, saved to a file, and loaded in another process.",
+    "compile_caches": "What was compiled is kept on disk for later processes, and can be packed and carried elsewhere.",
     "aot_inductor": "What is compiled ahead of time can be a package of machine code (AOTInductor).",
     "export": "A program can be captured as one graph that takes and gives what the program does (torch.export).",
     "recompile_limit": "The number of compilations of one function is bounded, and the bound can be set.",

@@ -41,6 +41,9 @@ class Subject(Protocol):
     device: str
     """The type of the implementation's device, as torch names it: what a program passes to torch.autocast."""
 
+    modules: Sequence[str]
+    """What must be imported for the implementation to be there; none for a backend that comes with torch."""
+
     def axis(self, name: str) -> Any:  # noqa: ANN401 - an axis holds any literal
         """The value that the variant gives to one of the scenario's axes."""
 

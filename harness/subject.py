@@ -35,7 +35,7 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 class Settings:
     """What both subjects of a trial share: the variant, the device, the dtype, the seed and a folder for files.
 
-    `tolerances` are those that the profile has of its own, by the dtype's name.
+    `tolerances` are those that the profile has of its own, by the dtype's name; `modules` bring the implementation.
     """
 
     axes: Mapping[str, Any]
@@ -45,6 +45,7 @@ class Settings:
     folder: str
     tells: Sequence[str] = ()
     tolerances: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    modules: Sequence[str] = ()
 
 
 class Program:
@@ -90,6 +91,7 @@ class Subject:
         self._kept = Kept()
         self.raised: BaseException | None = None
         self.device = torch.device(settings.device).type
+        self.modules = settings.modules
         torch.manual_seed(settings.seed)
 
     def axis(self, name: str) -> Any:  # noqa: ANN401 - an axis holds any literal
