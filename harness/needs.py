@@ -21,6 +21,7 @@ NEEDS: Mapping[str, str] = {
     "compile_caches": "What was compiled is kept on disk for later processes, and can be packed and carried elsewhere.",
     "aot_inductor": "What is compiled ahead of time can be a package of machine code (AOTInductor).",
     "export": "A program can be captured as one graph that takes and gives what the program does (torch.export).",
+    "distributed": "Programs that communicate with other ranks of a process group can be compiled (torch.distributed).",
     "recompile_limit": "The number of compilations of one function is bounded, and the bound can be set.",
     "guards_text": "The conditions under which compiled code is reused can be read as text.",
     "graph_text": "The captured graphs can be read as text.",

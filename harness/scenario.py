@@ -138,6 +138,22 @@ class Subject(Protocol):
             shares_caches: whether it finds what the processes before it have left in the compile caches.
         """
 
+    def ranks(
+        self,
+        step: Callable[..., None],
+        *args: Any,  # noqa: ANN401 - the step's own
+        world: int = 2,
+    ) -> None:
+        """Run a step in several fresh processes at the same time, which are the ranks of a process group (gloo).
+
+        The story tells what each rank shows, one rank after the other; in the oracle, ranks run as well.
+
+        Args:
+            step: a function of the scenario's module; it is called with a subject and the arguments.
+            args: anything that can be pickled.
+            world: how many processes.
+        """
+
     def attempt(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Make a call whose exception belongs to the claim: the story tells it, the body goes on."""
 

@@ -64,6 +64,7 @@ FAR = frozenset(
         "subject",
         "judged",
         "elsewhere",
+        "ranks",
         "lifeline",
         "kin",
         "guard",

@@ -261,7 +261,7 @@ def steps_leave_nothing_behind(s: Subject) -> None:
 def successor_of_a_dead_class_is_told_apart(s: Subject) -> None:
     """Code that was compiled for a class serves no class that is made when the first has gone, wherever it lies."""
     program = s.compile(lambda scaler, x: scaler.scale(x))
-    for number in range(1, 7):
+    for number in range(2, 8):
         made = type("Scaler", (), {"scale": scaling(number), "number": number})
         program(made(), s.ones(3))
         del made

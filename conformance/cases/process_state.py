@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-import harness
 from harness.scenario import Subject, scenario
 
 if TYPE_CHECKING:
@@ -86,7 +85,8 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
 
 def left_by(modules: Sequence[str]) -> list[str]:
     """What importing modules in an interpreter of its own changes there."""
-    path = [*sys.path, str(Path(harness.__file__).parents[1])]
+    ours = Path(str(sys.modules[Subject.__module__].__file__)).parents[1]
+    path = [*sys.path, str(ours)]
     source = LOOK.format(path=path, file=__file__, modules=list(modules))
     command = [sys.executable, "-c", source]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - this interpreter

@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 from torch._dynamo import eval_frame
+from torch.export.pt2_archive._package import AOTICompiledModel
 from torch.fx import GraphModule
+from torch.utils._pytree import tree_map
 
-from mutants.base import Around, Run, Spoiled, wrapped
+from mutants.base import Around, Run, Spoiled, rewritten, wrapped
 
 
 class OwnBackends(Spoiled):
@@ -232,3 +234,48 @@ class WrongInChildren(Spoiled):
             return result if os.getpid() == own else result * 2
 
         return run
+
+
+def keep_to_itself(graph: GraphModule, outputs: int) -> None:
+    """Sum up over this rank alone."""
+    for node in list(graph.graph.nodes):
+        if "all_reduce" in str(node.target):
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+    graph.recompile()
+
+
+ranks_keep_to_themselves = rewritten(keep_to_itself)
+
+
+class AnswersAnything(Around):
+    """A call that cannot be served gets the result of the last one."""
+
+    last: Any = None
+
+    def call(self, compiled: Run, program: Run, calls: int, args: Any, kwargs: Any) -> Any:
+        try:
+            self.last = compiled(*args, **kwargs)
+        except (AssertionError, RuntimeError, ValueError):
+            if self.last is None:
+                raise
+        return self.last
+
+
+class KeepsConstants(Spoiled):
+    """A package that is given other weights keeps its own."""
+
+    def spoil(self) -> None:
+        self.patch(AOTICompiledModel, "load_constants", lambda *_, **__: None)
+
+
+class PackagesAreOff(Spoiled):
+    """What a package gives is a thousandth too great."""
+
+    def spoil(self) -> None:
+        original = AOTICompiledModel.__call__
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return tree_map(lambda each: each * 1.001, original(*args, **kwargs))
+
+        self.patch(AOTICompiledModel, "__call__", call)
