@@ -59,31 +59,3 @@ def call_package(s: Subject, path: str, net: Rows) -> None:
     with torch.no_grad():
         for rows in 4, 2, 9:
             s.note(f"result of {rows} rows", loaded(s.randn(rows, 3)))
-
-
-@scenario(
-    ref="torch.export: AOTInductor / constants",
-    needs=("export", "aot_inductor"),
-    expect="""
-    package: succeeds
-    load: succeeds
-    load: succeeds
-    result: equals eager
-    replace: succeeds
-    result with other weights: equals eager
-    result of the other copy: equals eager
-    """,
-)
-def weights_of_a_package_are_replaced(s: Subject) -> None:
-    """A package that is given other weights computes with those; another copy of it keeps its own."""
-    net, other, x, path = s.place(Rows()), s.place(Rows()), s.randn(4, 3), s.path("rows.pt2")
-    s.act("package", lambda: package(net, x, path))
-    first, second = (s.act("load", lambda: aoti_load_package(path)) for _ in range(2))
-    with torch.no_grad():
-        s.note("result", (first or net)(x)["rows"])
-        s.act(
-            "replace",
-            lambda: first.load_constants(dict(other.state_dict()), check_full_update=True),
-        )
-        s.note("result with other weights", (first or other)(x)["rows"])
-        s.note("result of the other copy", (second or net)(x)["rows"])

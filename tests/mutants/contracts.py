@@ -262,13 +262,6 @@ class AnswersAnything(Around):
         return self.last
 
 
-class KeepsConstants(Spoiled):
-    """A package that is given other weights keeps its own."""
-
-    def spoil(self) -> None:
-        self.patch(AOTICompiledModel, "load_constants", lambda *_, **__: None)
-
-
 class PackagesAreOff(Spoiled):
     """What a package gives is a thousandth too great."""
 
