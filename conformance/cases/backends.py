@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch._dynamo.backends import registry
 from torch._dynamo.backends.common import aot_autograd
-from torch._functorch.aot_autograd import make_boxed_func
+from torch._functorch.aot_autograd import make_boxed_func  # type: ignore[attr-defined]
 
 from harness.scenario import Subject, scenario
 
@@ -222,7 +222,7 @@ def settings_reach_the_backend(s: Subject) -> None:
 
     keyword = s.axis("keyword")
     for value in ("fast", "small"):
-        setting = {keyword: {"aim": value} if keyword == "options" else value}
+        setting: dict[str, Any] = {keyword: {"aim": value} if keyword == "options" else value}
         program = s.compile(double, name=value, backend=compile_graph, **setting)
         for _ in range(2):
             program(s.randn(3))
@@ -319,7 +319,7 @@ def telling(seen: list[str], name: str) -> Callable[..., Any]:
             return graph(*args)
 
         seen.append(f"compile {name}")
-        return make_boxed_func(run)  # type: ignore[no-any-return]
+        return make_boxed_func(run)
 
     return compile_graph
 

@@ -166,7 +166,9 @@ def mix_with_new(x: Tensor) -> list[Tensor]:
 
 
 class Affine(torch.nn.Module):
-    """One linear layer, a buffer, and a number."""
+    """One linear layer and a buffer."""
+
+    shift: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -137,6 +137,9 @@ def exported_option_is_fixed(s: Subject) -> None:
 class Counter(torch.nn.Module):
     """Counts its calls, and keeps a running mean."""
 
+    calls: Tensor
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("calls", torch.zeros(()))

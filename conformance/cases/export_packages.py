@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Rows(torch.nn.Module):
     """One linear layer, a buffer that it writes to, and a number of rows."""
 
+    calls: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.linear = torch.nn.Linear(3, 16)

@@ -72,7 +72,7 @@ def forked_process_calls_the_program(s: Subject) -> None:
     for _ in range(2):
         size = 3 if s.axis("child") == "reuses" else 4
         x, y = s.randn(size), s.randn(size)
-        s.note("result in the child", in_fork(lambda x=x, y=y: program.target(x, y)))
+        s.note("result in the child", in_fork(lambda x=x, y=y: program.target(x, y)))  # type: ignore[misc]
         program(s.randn(3), s.randn(3))
 
 
@@ -93,7 +93,7 @@ def forked_process_differentiates(s: Subject) -> None:
     s.note("gradients", slope(program, s.randn(3), s.randn(3)))
     for size in 3, 4:
         x, y = s.randn(size), s.randn(size)
-        s.note("gradients in the child", in_fork(lambda x=x, y=y: slope(program.target, x, y)))
+        s.note("gradients in the child", in_fork(lambda x=x, y=y: slope(program.target, x, y)))  # type: ignore[misc]
     s.note("gradients", slope(program, s.randn(3), s.randn(3)))
 
 

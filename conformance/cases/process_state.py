@@ -71,7 +71,7 @@ def state() -> Mapping[str, str]:
 def settings() -> Mapping[str, str]:
     """The flags of torch's compiler, as text."""
     kinds = "_dynamo", "_functorch", "_inductor"
-    found = {}
+    found: dict[str, str] = {}
     for kind in kinds:
         flags = sys.modules[f"torch.{kind}.config"].get_config_copy()
         found |= {f"{kind}.{name}": str(value) for name, value in flags.items() if name[0] != "_"}

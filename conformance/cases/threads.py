@@ -111,7 +111,7 @@ def threads_compile_at_once(s: Subject) -> None:
     for _ in range(2):
         args = [[s.randn(3).requires_grad_() for _ in range(2)] for _ in programs]
         pairs = zip(programs, args, strict=True)
-        at_once([lambda pair=pair: pair[0](*pair[1]).sum().backward() for pair in pairs])
+        at_once([lambda pair=pair: pair[0](*pair[1]).sum().backward() for pair in pairs])  # type: ignore[misc]
         s.note("gradients", [each.grad for pair in args for each in pair])
 
 
@@ -202,7 +202,7 @@ class Meeting:
     def __init__(self, threads: int) -> None:
         self.barrier = threading.Barrier(threads)
 
-    @torch.compiler.disable
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def wait(self) -> None:
         """Return when all have come."""
         self.barrier.wait(PATIENCE)
@@ -231,5 +231,5 @@ def threads_meet_in_the_middle(s: Subject) -> None:
     for _ in range(3):
         modes = torch.no_grad, torch.enable_grad
         each = [(s.randn(3).requires_grad_(), meeting, mode) for mode in modes]
-        s.note("results", at_once([lambda args=args: program(*args) for args in each]))
+        s.note("results", at_once([lambda args=args: program(*args) for args in each]))  # type: ignore[misc]
     s.note("mode afterwards", torch.is_grad_enabled())

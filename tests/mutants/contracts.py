@@ -269,6 +269,6 @@ class PackagesAreOff(Spoiled):
         original = AOTICompiledModel.__call__
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            return tree_map(lambda each: each * 1.001, original(*args, **kwargs))
+            return tree_map(lambda each: each * 1.001, original(*args, **kwargs))  # type: ignore[no-untyped-call]
 
         self.patch(AOTICompiledModel, "__call__", call)
