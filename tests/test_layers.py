@@ -67,6 +67,7 @@ FAR = frozenset(
         "subject",
         "judged",
         "elsewhere",
+        "ranks",
         "lifeline",
         "kin",
         "guard",
