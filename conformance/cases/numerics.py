@@ -91,7 +91,7 @@ EDGES: dict[str, Callable[[Tensor], Any]] = {
         x.sigmoid(),
         x.tanh(),
         torch.nn.functional.softplus(x),
-        torch.nn.functional.gelu(x),
+        torch.nn.functional.elu(x),
     ),
     "sums": lambda x: (
         x.sum(),
@@ -150,7 +150,7 @@ def numbers_at_the_edge(s: Subject) -> None:
     ref="torch.compiler: FAQ / results that differ",
     axes={"dtype": ("bfloat16", "float16")},
     expect="""
-    call 1: compiles, equals eager
+    call 1: compiles, resembles eager
     whether all are near: equals eager
     """,
 )
@@ -160,7 +160,8 @@ def low_precision(s: Subject) -> None:
     def program(x: Tensor) -> tuple[Tensor, ...]:
         return x.softmax(-1), x.sum(-1), x * 3 + 1, x.mean(0), (x * x).sum().sqrt(), x @ x.t()
 
-    compiled, exact = s.compile(program), s.randn(16, 16, dtype=torch.float64)
+    compiled = s.compile(program, compare="metadata")
+    exact = s.randn(16, 16, dtype=torch.float64)
     results = compiled(exact.to(getattr(torch, s.axis("dtype"))))
     errors = [(a - b).abs().max() for a, b in zip(results, program(exact), strict=True)]
     s.note("whether all are near", [bool(error < 0.2) for error in errors])  # noqa: PLR2004
@@ -169,7 +170,7 @@ def low_precision(s: Subject) -> None:
 @scenario(
     ref="torch.compiler: FAQ / results that differ",
     expect="""
-    call 1: compiles, equals eager
+    call 1: compiles, resembles eager
     whether all are near: equals eager
     """,
 )
@@ -179,7 +180,8 @@ def great_sums_are_exact(s: Subject) -> None:
     def program(x: Tensor) -> tuple[Tensor, ...]:
         return x.sum(), x.mean(), x.var(), x.std(0), x.norm(), x.cumsum(0)[-1], x.sum(1)
 
-    compiled, exact = s.compile(program), s.randn(64, 512, dtype=torch.float64) + 1000
+    compiled = s.compile(program, compare="metadata")
+    exact = s.randn(64, 512, dtype=torch.float64) + 1000
     near = [
         bool(((a - b).abs() <= b.abs() * 1e-3).all())
         for a, b in zip(compiled(exact.float()), program(exact), strict=True)
@@ -224,9 +226,7 @@ def numbers_change_dtype(s: Subject) -> None:
 
     def program(x: Tensor) -> list[Tensor]:
         whole = [x.to(dtype) for dtype in (torch.int8, torch.int32, torch.bool)]
-        rounded = [
-            x.to(dtype).float() for dtype in (torch.bfloat16, torch.float16, torch.float8_e4m3fn)
-        ]
+        rounded = [x.to(torch.float8_e4m3fn).to(torch.float64), x.to(torch.bfloat16), x.half()]
         return [*whole, *rounded, x.double() * 0.1, (x * 0.1).double(), x.long().float() / 3]
 
     compiled, numbers = s.compile(program), s.zeros(8)
