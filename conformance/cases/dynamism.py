@@ -124,14 +124,22 @@ def unbacked_size_is_any(s: Subject) -> None:
 @scenario(
     ref="torch.compiler: dynamic shapes / automatic dynamic",
     needs=("dynamic_shapes", "torch_compile"),
-    expect="""
-    call 1: compiles, equals eager
-    call 2: compiles, equals eager
-    call 3: reuses, equals eager
-    call 4: compiles, equals eager
-    call 5: compiles, equals eager
-    call 6: reuses, equals eager
-    """,
+    expect={
+        # Before torch 2.13 a mark had no effect where a graph for any size was there already.
+        "torch<2.13": """
+        call 1: compiles, equals eager
+        call 2: compiles, equals eager
+        calls 3-6: reuses, equals eager
+        """,
+        "otherwise": """
+        call 1: compiles, equals eager
+        call 2: compiles, equals eager
+        call 3: reuses, equals eager
+        call 4: compiles, equals eager
+        call 5: compiles, equals eager
+        call 6: reuses, equals eager
+        """,
+    },
 )
 def static_mark_wins_over_what_was_learnt(s: Subject) -> None:
     """A size that is marked as static has a graph of its own, also after the size has become free."""

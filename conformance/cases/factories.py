@@ -127,9 +127,7 @@ def number_in_a_tensor_meets_others(s: Subject) -> None:
     call 1: compiles, equals eager
     call 2: compiles, equals eager
     call 3: reuses, equals eager
-    call 4: compiles, equals eager
-    call 5: reuses, equals eager
-    call 6: compiles, equals eager
+    calls 4-6: compiles, equals eager
     call 7: reuses, equals eager
     """,
 )

@@ -100,10 +100,17 @@ def offset_varies(s: Subject) -> None:
 
 @scenario(
     ref="torch.compiler: core concepts / guards on tensors",
-    expect="""
-    call 1: compiles, equals eager
-    calls 2-4: reuses, equals eager
-    """,
+    expect={
+        # Until torch 2.15 the question was answered outside of the graph.
+        "torch<2.15": """
+        call 1: compiles, equals eager
+        calls 2-4: reuses, equals eager
+        """,
+        "otherwise": """
+        calls 1-3: compiles, equals eager
+        call 4: reuses, equals eager
+        """,
+    },
 )
 def offset_is_asked(s: Subject) -> None:
     """A program that asks where a tensor begins in its memory is told where that of the call begins."""
