@@ -153,7 +153,7 @@ def number_is_compared_with_true(s: Subject) -> None:
 
     def program(x: Tensor, n: int) -> tuple[Any, ...]:
         same = n is True, isinstance(n, bool), type(n).__name__
-        return (x + n if n == True else x - 1), n in (True, 7), *same  # noqa: E712 - the program's own
+        return (x + n if n == True else x + 5), n in (True, 7), *same  # noqa: E712 - the program's own
 
     compiled = s.compile(program)
     for number in 7, 3, 1, True, 0, False:

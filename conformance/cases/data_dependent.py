@@ -250,7 +250,7 @@ def broken_check_raises(s: Subject) -> None:
     def program(x: Tensor) -> Tensor:
         n = int(x.max().item())
         torch._check(n < 5, lambda: "too great")  # noqa: SLF001, PLR2004 - the program's own
-        return x * n
+        return x * 1.5 * n
 
     compiled = s.compile(program, fullgraph=True)
     for fill in 3, 4, 7, 2:
