@@ -291,9 +291,12 @@ def describe(value: object) -> str:  # noqa: PLR0911 - one for each kind of valu
             return f"meta tensor of shape {list(value.shape)}"
         try:
             numbers = value.detach().to("cpu").to_dense().reshape(-1)
-        except (RuntimeError, NotImplementedError):  # a layout that has no dense form
-            return f"{str(value.layout).removeprefix('torch.')} tensor of shape {list(value.shape)}"
-        shown: Any = [_number(each) for each in numbers[:12].tolist()]
+            first = numbers[:12].tolist()
+        except (RuntimeError, NotImplementedError):  # a layout or a class that has no plain numbers
+            plain = type(value) is torch.Tensor
+            kind = str(value.layout).removeprefix("torch.") if plain else type(value).__qualname__
+            return f"{kind} tensor of shape {list(value.shape)}"
+        shown: Any = [_number(each) for each in first]
         text = f"[{', '.join(shown)}{', ...' if numbers.numel() > len(shown) else ''}]"
         shape = "" if value.dim() == 1 else f" of shape {list(value.shape)}"
         dtype = (

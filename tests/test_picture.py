@@ -37,3 +37,13 @@ def test_a_picture_shows(what: str) -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_tensor_without_plain_numbers_is_described_by_its_class() -> None:
+    class Opaque(torch.Tensor):
+        @classmethod
+        def __torch_dispatch__(cls, *_: object) -> object:
+            raise RuntimeError("no numbers")
+
+    made = torch.Tensor._make_wrapper_subclass(Opaque, (2, 3))  # type: ignore[attr-defined]
+    assert picture.describe(made).endswith("Opaque tensor of shape [2, 3]")
