@@ -140,6 +140,12 @@ def introduce(implementation: Implementation) -> None:
         importlib.import_module(module)
 
 
+def modules(implementation: Implementation) -> Sequence[str]:
+    """What is imported to have the implementation, our own adapters apart."""
+    backend, _, attribute = implementation.backend.rpartition(":")
+    return (*implementation.modules, *((backend,) if attribute and backend else ()))
+
+
 def make(implementation: Implementation) -> Adapter:
     """The adapter that a profile names; torch.compile's where it names none.
 

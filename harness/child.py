@@ -29,7 +29,7 @@ from typing import Any
 
 import torch
 
-from harness import adapter, kin
+from harness import adapter, kin, ranks
 from harness.elsewhere import (
     Elsewhere,
     Going,
@@ -44,7 +44,7 @@ from harness.judged import Judged
 from harness.model import Failure, Implementation, Job
 from harness.scenario import Scenario
 from harness.sight import ObserverError, UnseenError, message_of
-from harness.story import Event, to_json
+from harness.story import Event, Step, to_json
 from harness.subject import Oracle, Settings
 
 
@@ -137,7 +137,11 @@ def run(job: Job, write: Answer) -> None:
         scenario = find(job)
         # Before the oracle: whoever goes on elsewhere must not have run any of this trial's programs.
         elsewhere = _elsewhere(job, write) if _leaves(scenario) else None
-        oracle = consult(scenario, _settings(job, scenario))
+        oracle = consult(scenario, _settings(job, scenario), elsewhere)
+    except adapter.NotOffered as error:
+        write({"failure": dataclasses.asdict(_failure(error, "run"))})
+        write({"end": {"channels": {}, "artefacts": []}})
+        return
     except BaseException:  # noqa: BLE001 - nothing of the implementation has run yet
         write({"bug": traceback.format_exc()})
         return
@@ -157,7 +161,7 @@ def _take_over(job: Job, write: Answer) -> Mapping[str, Any]:
 
 
 def _leaves(scenario: Scenario) -> bool:
-    return "elsewhere" in scenario.body.__code__.co_names
+    return bool({"elsewhere", "ranks"} & set(scenario.body.__code__.co_names))
 
 
 def _elsewhere(job: Job, write: Answer) -> Going:
@@ -170,15 +174,32 @@ def _elsewhere(job: Job, write: Answer) -> Going:
     paper.write_text(json.dumps(dataclasses.asdict(job)), encoding="utf-8")
     deadline = str(time.monotonic() + job.time_limit)
     command = ("child", str(paper), str(write.path), deadline)
-    return Elsewhere(lambda order: run_step(job, order, write), command, folder)
+    return Elsewhere(lambda order: run_step(job, order, write), command, folder, write)
 
 
 def run_step(job: Job, order: Order, write: Answer) -> Return | None:
     """Run one step of a trial in this process, which has seen nothing of it; None if the story ended in it."""
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = order.cache
     step = getattr(sys.modules[job.module], order.step)
+    if order.rank is not None:
+        ranks.join(order.rank)
+    if order.oracle:
+        return _show(job, order, step)
+    if order.rank is not None:
+        write = Answer(Path(order.answer))
+        goes_on = Step(f"rank {order.rank.number} of {order.rank.world} goes on")
+        write({"event": to_json(goes_on), "evidence": {}})
     back, ended = _play(job, order, step, write, None)
     return None if ended else back
+
+
+def _show(job: Job, order: Order, step: Callable[..., None]) -> Return:
+    """Run a step in eager: what it showed."""
+    _seed(job.seed)
+    oracle = Oracle(_settings(job, find(job)))
+    oracle.resume(order)
+    step(oracle, *order.arguments)
+    return oracle.hand_back()
 
 
 def _play(
@@ -229,6 +250,7 @@ def _settings(job: Job, scenario: Scenario) -> Settings:
         folder=job.cache,
         tells=scenario.tells,
         tolerances=implementation.tolerances,
+        modules=adapter.modules(implementation),
     )
 
 
@@ -274,10 +296,10 @@ def find(job: Job) -> Scenario:
     return scenario
 
 
-def consult(scenario: Scenario, settings: Settings) -> Oracle:
+def consult(scenario: Scenario, settings: Settings, elsewhere: Going | None = None) -> Oracle:
     """Run the body in eager; an exception is fine if a call raised it."""
     _seed(settings.seed)
-    oracle = Oracle(settings)
+    oracle = Oracle(settings, elsewhere)
     try:
         scenario.body(oracle)
     except Exception as error:

@@ -64,11 +64,10 @@ class Judged(Subject):
         tell: Tell,
         elsewhere: Going | None = None,
     ) -> None:
-        super().__init__(settings)
+        super().__init__(settings, elsewhere)
         self._adapter = adapter
         self._sights: Iterator[Any] = iter(order.sights)
         self._say = tell
-        self._elsewhere = elsewhere
         own = {
             getattr(torch, name): (rel, abs_) for name, (rel, abs_) in settings.tolerances.items()
         }
@@ -77,7 +76,7 @@ class Judged(Subject):
         self._channels: dict[str, str] = {}
         self._artefacts: list[str] = []
         self._seen = Sighting()
-        self._resume(order)
+        self.resume(order)
 
     def compile(
         self,
@@ -168,14 +167,30 @@ class Judged(Subject):
         sights, state = tuple(self._sights), self._generator.get_state()
         order = Order(step.__name__, args, sights, cache, self._calls, state)
         back = self._elsewhere.run(order, interpreter=interpreter)
-        self._resume(back)
+        self.resume(back)
         self._channels.update(back.channels)
         self._artefacts += back.artefacts
 
-    def _resume(self, where: Order | Return) -> None:
-        self._sights, self._calls = iter(where.sights), where.calls
-        if where.generator is not None:
-            self._generator.set_state(where.generator)
+    def _rank_orders(
+        self, step: Callable[..., None], args: tuple[Any, ...], world: int
+    ) -> list[Order]:
+        seen, state = next(self._sights, None), self._generator.get_state()
+        seen = seen if isinstance(seen, list) else [()] * world
+        orders, calls = [], self._calls
+        for sights in seen:
+            orders.append(Order(step.__name__, args, sights, self.path("caches"), calls, state))
+            calls += sum(isinstance(each, Sight) for each in sights)
+        return orders
+
+    def _take_ranks(self, backs: Sequence[Return]) -> None:
+        for back in backs:
+            self._channels.update(back.channels)
+            self._artefacts += back.artefacts
+
+    def resume(self, where: Order | Return) -> None:
+        """Go on where an order begins or what came back has ended."""
+        super().resume(where)
+        self._sights = iter(where.sights)
 
     def hand_back(self) -> Return:
         """What the process that started this one goes on with."""

@@ -41,6 +41,9 @@ class Subject(Protocol):
     device: str
     """The type of the implementation's device, as torch names it: what a program passes to torch.autocast."""
 
+    modules: Sequence[str]
+    """What must be imported for the implementation to be there; none for a backend that comes with torch."""
+
     def axis(self, name: str) -> Any:  # noqa: ANN401 - an axis holds any literal
         """The value that the variant gives to one of the scenario's axes."""
 
@@ -133,6 +136,22 @@ class Subject(Protocol):
             args: anything that can be pickled.
             interpreter: whether the process must be a brand-new interpreter.
             shares_caches: whether it finds what the processes before it have left in the compile caches.
+        """
+
+    def ranks(
+        self,
+        step: Callable[..., None],
+        *args: Any,  # noqa: ANN401 - the step's own
+        world: int = 2,
+    ) -> None:
+        """Run a step in several fresh processes at the same time, which are the ranks of a process group (gloo).
+
+        The story tells what each rank shows, one rank after the other; in the oracle, ranks run as well.
+
+        Args:
+            step: a function of the scenario's module; it is called with a subject and the arguments.
+            args: anything that can be pickled.
+            world: how many processes.
         """
 
     def attempt(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from harness import picture
-from harness.picture import Picture
+from harness import picture, ranks
+from harness.adapter import NotOffered
+from harness.elsewhere import Going, Order, Return
 from harness.sight import (
     Kept,
     Sight,
@@ -35,7 +36,7 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 class Settings:
     """What both subjects of a trial share: the variant, the device, the dtype, the seed and a folder for files.
 
-    `tolerances` are those that the profile has of its own, by the dtype's name.
+    `tolerances` are those that the profile has of its own, by the dtype's name; `modules` bring the implementation.
     """
 
     axes: Mapping[str, Any]
@@ -45,6 +46,7 @@ class Settings:
     folder: str
     tells: Sequence[str] = ()
     tolerances: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    modules: Sequence[str] = ()
 
 
 class Program:
@@ -83,13 +85,15 @@ class Program:
 class Subject:
     """What both subjects have: makers of tensors, the counting of calls, and attempts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, elsewhere: Going | None = None) -> None:
         self._settings = settings
+        self._elsewhere = elsewhere
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._calls = 0
         self._kept = Kept()
         self.raised: BaseException | None = None
         self.device = torch.device(settings.device).type
+        self.modules = settings.modules
         torch.manual_seed(settings.seed)
 
     def axis(self, name: str) -> Any:  # noqa: ANN401 - an axis holds any literal
@@ -136,6 +140,28 @@ class Subject:
             self.raised = None
             return None
 
+    def ranks(self, step: Callable[..., None], *args: Any, world: int = 2) -> None:  # noqa: ANN401
+        if not ranks.can_meet(self.device):
+            raise NotOffered(f"there are no process groups for tensors on {self.device} here")
+        assert self._elsewhere is not None, "a step cannot go on in yet another process"
+        backs = self._elsewhere.run_ranks(self._rank_orders(step, args, world))
+        self._calls = backs[-1].calls
+        self._take_ranks(backs)
+
+    def resume(self, where: Order | Return) -> None:
+        """Go on where an order begins or what came back has ended."""
+        self._calls = where.calls
+        if where.generator is not None:
+            self._generator.set_state(where.generator)
+
+    def _rank_orders(
+        self, step: Callable[..., None], args: tuple[Any, ...], world: int
+    ) -> list[Order]:
+        raise NotImplementedError
+
+    def _take_ranks(self, backs: Sequence[Return]) -> None:
+        raise NotImplementedError
+
     def call(self, program: Program, args: Any, kwargs: Any) -> Any:  # noqa: ANN401 - the program's own
         raise NotImplementedError
 
@@ -178,9 +204,9 @@ class Subject:
 class Oracle(Subject):
     """Runs everything in eager and remembers what each event showed."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.sights: list[Sight | Picture | None] = []
+    def __init__(self, settings: Settings, elsewhere: Going | None = None) -> None:
+        super().__init__(settings, elsewhere)
+        self.sights: list[Any] = []
         self._saved: dict[str, Callable[..., Any]] = {}
 
     def compile(
@@ -237,6 +263,20 @@ class Oracle(Subject):
     def elsewhere(self, step: Callable[..., None], *args: Any, **_: bool) -> None:  # noqa: ANN401
         self.sights.append(None)
         step(self, *pickle.loads(pickle.dumps(args)))  # noqa: S301 - our own
+
+    def _rank_orders(
+        self, step: Callable[..., None], args: tuple[Any, ...], world: int
+    ) -> list[Order]:
+        order = Order(step.__name__, args, (), "", 0, self._generator.get_state(), oracle=True)
+        return [order] * world
+
+    def _take_ranks(self, backs: Sequence[Return]) -> None:
+        """Remember what each rank saw, with the number of calls before it."""
+        self.sights.append([back.sights for back in backs])
+
+    def hand_back(self) -> Return:
+        """What it saw, for the process that started this one."""
+        return Return(tuple(self.sights), self._calls, self._generator.get_state())
 
     def call(self, program: Program, args: Any, kwargs: Any) -> Any:  # noqa: ANN401 - the program's own
         result, sight, error = self._see(program, args, kwargs)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.adapter import NotOffered, make
+from harness.adapter import Adapter, NotOffered, make
 from harness.model import Implementation
 from harness.sight import ambient, changed
 
@@ -37,8 +37,10 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
         for arguments in calls:
             with adapter.watch():
                 compiled(*arguments)
-        with contextlib.suppress(NotOffered):  # then it has nothing to forget
-            adapter.reset()
+        _forget(adapter)
+    if front_end:
+        _capture(adapter, implementation.device)
+        _forget(adapter)
     adapter.close()
     left = changed(before)
     if left:
@@ -46,6 +48,24 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
     importlib.import_module("torch._dynamo.utils").counters.clear()
     gc.collect()
     gc.freeze()
+
+
+def _forget(adapter: Adapter) -> None:
+    with contextlib.suppress(NotOffered):  # then it has nothing to forget
+        adapter.reset()
+
+
+def _capture(adapter: Adapter, device: str) -> None:
+    """Have a backward pass captured and compiled: the first one in a process takes as long as many others."""
+    weight = torch.ones(2, 2, device=device, requires_grad=True)
+
+    def learns(x: Tensor) -> None:
+        torch.nn.functional.linear(x, weight).relu().sum().backward()
+
+    with contextlib.suppress(NotOffered):
+        learn = adapter.compile_backward(learns, {}, dynamic_capture=True)
+        with adapter.watch():
+            learn(torch.ones(3, 2, device=device))
 
 
 def programs(device: str) -> list[tuple[Callable[..., Any], list[tuple[Any, ...]]]]:
