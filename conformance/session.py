@@ -35,6 +35,7 @@ from harness.model import (
     Observation,
     Result,
 )
+from harness.needs import OWN
 from harness.story import Story, Tier, render
 
 MODES = ("fork", "spawn", "none")
@@ -261,7 +262,6 @@ class Session:
         broken = self._broken_exit(name)
         versions = {} if broken and _environment(broken) else self.versions(name)
         trial = plan.trial(entry, variant, implementation)
-        applies = not versions or speaks_of(entry.torch, versions["torch"])
         unmet = tuple(need for need in entry.needs if need not in implementation.claims)
         return Terms(
             story=self._expected(entry, variant, name)[1],
@@ -271,7 +271,7 @@ class Session:
             missing=() if broken else missing_tools(implementation),
             interprets=implementation.interprets,
             known=known.find(self._known, trial, implementation, versions) if versions else None,
-            applies="" if applies else f"speaks of torch{entry.torch}, this is {versions['torch']}",
+            applies=_hindrance(entry, versions, unmet) if versions else "",
         )
 
     def _expected(self, entry: Entry, variant: Variant, name: str) -> tuple[str, Story]:
@@ -331,6 +331,14 @@ class Session:
             return Exit(Observation(), None, bug=f"the trial could not be run: {error}")
         finally:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def _hindrance(entry: Entry, versions: Mapping[str, str], unmet: Sequence[str]) -> str:
+    """Why a scenario does not speak of an implementation; "" if it does."""
+    if not speaks_of(entry.torch, versions["torch"]):
+        return f"speaks of torch{entry.torch}, this is {versions['torch']}"
+    own = [need for need in unmet if need in OWN]
+    return f"is asked only of implementations that claim {' and '.join(own)}" if own else ""
 
 
 def _attempts(terms: Terms, exits: Sequence[Exit]) -> tuple[Attempt, ...]:

@@ -64,7 +64,7 @@ class Terms:
         missing: programs that the implementation needs and that are not installed.
         interprets: whether running the captured graph as it is counts as compiled code.
         known: the known entry that speaks of this trial, if one does.
-        applies: why the scenario does not speak of this torch; "" if it does.
+        applies: why the scenario does not speak of this torch or implementation; "" if it does.
     """
 
     story: Story

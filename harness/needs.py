@@ -26,3 +26,7 @@ NEEDS: Mapping[str, str] = {
     "guards_text": "The conditions under which compiled code is reused can be read as text.",
     "graph_text": "The captured graphs can be read as text.",
 }
+
+#: What is asked only of implementations that claim it: for others it would cost much and say nothing of them, because
+#: the caches and packages are those of one compiler.
+OWN: frozenset[str] = frozenset({"compile_caches", "aot_inductor"})
