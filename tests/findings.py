@@ -44,6 +44,14 @@ KINDS: Mapping[str, str] = {
     "lifetime": "Memory and process",
 }
 
+#: Warnings are no findings; the rest saves time, for each script has a cache of its own and compiles a kernel or two.
+_ENVIRON = {
+    "PYTHONWARNINGS": "ignore",
+    "OMP_NUM_THREADS": "1",
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
+}
+
 _HEAD = """# Findings
 
 Defects of torch, and of implementations, that the catalog has shown. Each was reproduced outside Touchstone:
@@ -150,7 +158,7 @@ def run(asked: Sequence[tuple[Finding, str]], interpreter: str = sys.executable)
         [*own, *orders],
         stdout=subprocess.PIPE,
         text=True,
-        env={**environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
+        env={**environ, **_ENVIRON},
     ) as process:
         assert process.stdout is not None
         yield from (line.rstrip("\n") for line in process.stdout)
@@ -160,6 +168,9 @@ def run(asked: Sequence[tuple[Finding, str]], interpreter: str = sys.executable)
 def run_here(orders: Sequence[str]) -> None:
     """Run scripts, each in a fork of this process, which imports torch once for all; print how each ends."""
     importlib.import_module("torch._dynamo")
+    if any(order.endswith("\tinductor") for order in orders):
+        importlib.import_module("torch._inductor.compile_fx")
+        importlib.import_module("torch._inductor.cpu_vec_isa").pick_vec_isa()
     for order in orders:
         file, _, backend = order.partition("\t")
         with tempfile.TemporaryDirectory() as folder:

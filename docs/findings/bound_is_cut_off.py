@@ -5,7 +5,7 @@ Kind: wrong values
 Seen: torch 2.15.0; inductor
 Root: since torch 2.15 Inductor lowers such a clamp in the dtype of the tensor; with a fraction that is
     folded in it promotes as eager does.
-Upstream: none found
+Upstream: akin to https://github.com/pytorch/pytorch/issues/151744
 """
 
 import sys

@@ -6,7 +6,7 @@ Seen: torch 2.12.1, 2.13.0; inductor
 Root: before torch 2.14 the assignment is traced as set_, which gives the fake argument the size of the
     other tensor; Inductor takes its check of the argument's size from there, and the real argument still
     has its own.
-Upstream: none found
+Upstream: akin to https://github.com/pytorch/pytorch/issues/191337
 """
 
 import sys

@@ -6,7 +6,7 @@ Seen: torch 2.14.1, 2.15.0; eager, aot_eager, inductor
 Shows: InternalTorchDynamoError
 Root: since torch 2.14 a symbol in an f-string is made a text before its format is applied to it, which a
     text does not know; the error is an internal one, for which there is no fallback to eager.
-Upstream: none found
+Upstream: https://github.com/pytorch/pytorch/issues/197093
 """
 
 import sys

@@ -5,7 +5,7 @@ Kind: error
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
 Root: compiled code is kept by code object and guarded by backend, not by fullgraph: what another wrapper
     has compiled in pieces is found before the strict wrapper would compile and refuse.
-Upstream: none found
+Upstream: akin to https://github.com/pytorch/pytorch/issues/114059
 """
 
 import sys

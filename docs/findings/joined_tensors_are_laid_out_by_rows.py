@@ -5,7 +5,7 @@ Kind: wrong kind
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; inductor
 Root: ConcatKernel in torch/_inductor/ir.py; torch._inductor.config.keep_output_stride, which is true,
     promises eager's strides.
-Upstream: none found
+Upstream: akin to https://github.com/pytorch/pytorch/issues/183771
 """
 
 import sys

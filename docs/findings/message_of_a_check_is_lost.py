@@ -4,7 +4,7 @@ Scenario: data_dependent/broken_check_raises
 Kind: error
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
 Root: the check becomes an assertion of the graph, whose message is made from the symbolic expression.
-Upstream: none found
+Upstream: https://github.com/pytorch/pytorch/issues/150063
 """
 
 import sys

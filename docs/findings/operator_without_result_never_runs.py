@@ -5,7 +5,7 @@ Kind: lost effect
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; aot_eager, inductor
 Root: AOTAutograd drops from its graph each call whose result nobody uses, unless the operator's schema
     says that it writes an argument (Node.is_impure in torch/fx/node.py).
-Upstream: none found
+Upstream: akin to https://github.com/pytorch/pytorch/issues/187319
 """
 
 import sys

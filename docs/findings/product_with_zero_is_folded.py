@@ -1,4 +1,4 @@
-"""An infinite tensor times zeros is zero, where IEEE 754 has no number.
+"""An infinite tensor times zero is zero, where IEEE 754 has no number.
 
 Scenario: numerics/numbers_at_the_edge
 Kind: wrong values
@@ -13,6 +13,6 @@ import sys
 
 import torch
 
-compiled = torch.compile(lambda x: x * torch.zeros(3), backend=sys.argv[1])
+compiled = torch.compile(lambda x: x * 0, backend=sys.argv[1])
 got = compiled(torch.full((3,), math.inf))
 assert got.isnan().all(), f"got {got}"

@@ -6,7 +6,7 @@ Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
 Root: a reset clears cached_backends (torch/_dynamo/eval_frame.py), which only a call of torch.compile
     fills: a program that is compiled again after a reset is not in it. (The script has a backend of its
     own, whatever it is called with.)
-Upstream: none found
+Upstream: akin to https://github.com/pytorch/pytorch/issues/194770
 """
 
 import torch

@@ -3,7 +3,7 @@ class.
 
 Scenario: subclasses/class_of_the_argument_decides
 Kind: wrong kind
-Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
+Seen: torch 2.12.1, 2.13.0, 2.14.1; eager, inductor; torch 2.15.0; eager, aot_eager, inductor
 Root: while a __torch_function__ is traced, call_torch_function
     (torch/_dynamo/variables/torch_function.py) switches the dispatch to classes off for all of it, where
     eager does so only for what super().__torch_function__ calls.
@@ -27,5 +27,5 @@ x = torch.ones(3).as_subclass(Marked)
 try:
     got, right = type(compiled(x)), type(torch.sin(x))
 except TypeError:  # the class is refused, which is another finding
-    sys.exit()
+    got = right = Marked
 assert got is right, f"got {got}, eager gives {right}"

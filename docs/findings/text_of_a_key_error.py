@@ -4,7 +4,7 @@ Scenario: errors/caught_exception_is_read
 Kind: wrong values
 Seen: torch 2.12.1, 2.13.0, 2.14.1; eager, aot_eager, inductor
 Root: before torch 2.15 the text of an exception is taken to be that of its argument.
-Upstream: none found
+Upstream: https://github.com/pytorch/pytorch/issues/197110
 """
 
 import sys

@@ -1,7 +1,7 @@
 """What a thread has set in a threading.local is not seen where the compiling thread had only the default
 of its class.
 
-Scenario: threads/thread_locals_are_obeyed
+Scenario: threads/value_of_the_thread_is_seen
 Kind: wrong values
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
 Root: guards look into `own.__dict__` by PyObject_GenericGetDict (GetGenericDictGuardAccessor), which is

@@ -6,7 +6,7 @@ Seen: torch 2.12.1, 2.13.0; eager, aot_eager, inductor
 Root: SEND in torch/_dynamo/symbolic_convert.py gives the value that was sent, None, where the generator
     has ended, and not the value of its StopIteration (Python 3.11). Torch 2.12 refuses such a program: an
     internal error says that a ConstantVariable cannot be made. Fixed in 2.14.
-Upstream: none found
+Upstream: https://github.com/pytorch/pytorch/pull/185769
 """
 
 import sys
