@@ -3,10 +3,11 @@ default.
 
 Scenario: custom_operators/arguments_are_written
 Kind: refused
-Seen: torch 2.12.1; eager, aot_eager, inductor
-Shows: TorchRuntimeError
-Root: adinplaceorview_impl (torch/_library/custom_ops.py) counts a write to each argument that may be
-    written, by its position, also where the argument is its default and therefore not passed.
+Seen: torch 2.12.1; eager, aot_eager, inductor; torch 2.13.0, 2.14.1, 2.15.0; inductor
+Shows: Error
+Root: in torch 2.12, adinplaceorview_impl (torch/_library/custom_ops.py) counts a write to each argument
+    that may be written, by its position, also where the argument is its default and therefore not passed.
+    Since 2.13, Inductor alone fails: `<built-in function getitem> is not an OpOverload`.
 Upstream: none found
 """
 

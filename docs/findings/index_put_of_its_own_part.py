@@ -1,7 +1,7 @@
 """A write of a part of a tensor into itself, which eager refuses, is computed.
 
 Kind: error
-Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; aot_eager
+Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; aot_eager, inductor
 Root: AOTAutograd computes index_put_ as index_put of a new tensor, which does not ask whether what is
     written overlaps with what it is written to.
 Upstream: none found

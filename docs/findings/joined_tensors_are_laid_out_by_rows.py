@@ -12,7 +12,7 @@ import sys
 
 import torch
 
-compiled = torch.compile(lambda x: torch.cat([x, x + 1], dim=1), backend=sys.argv[1])
+compiled = torch.compile(lambda x: torch.cat([x, x], dim=1), backend=sys.argv[1])
 x = torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last)
-got, right = compiled(x).stride(), torch.cat([x, x + 1], dim=1).stride()
+got, right = compiled(x).stride(), torch.cat([x, x], dim=1).stride()
 assert got == right, f"got strides {got}, eager gives {right}"
