@@ -220,8 +220,8 @@ def page(findings: Sequence[Finding]) -> str:
 
 def _page(findings: Sequence[Finding]) -> Iterator[str]:
     yield _HEAD
-    wrong = sum(each.kind.startswith("wrong") for each in findings)
-    yield f"{len(findings)} findings, {wrong} of them silently wrong numbers."
+    wrong = sum(each.kind in ("wrong values", "wrong gradients") for each in findings)
+    yield f"{len(findings)} findings, {wrong} of them silently wrong values or gradients."
     for kind, title in KINDS.items():
         own = [each for each in findings if each.kind == kind]
         if own:
@@ -236,7 +236,7 @@ def _page(findings: Sequence[Finding]) -> Iterator[str]:
 def _facts(finding: Finding) -> str:
     alike = dict.fromkeys(finding.seen.values())
     seen = "".join(
-        f"; torch {', '.join(v for v, own in finding.seen.items() if own == backends)} {' and '.join(backends)}"
+        f"; torch {', '.join(v for v, own in finding.seen.items() if own == backends)}; {', '.join(backends)}"
         for backends in alike
     )
     shows = "" if finding.shows == "AssertionError" else f"; ends with {finding.shows}"
