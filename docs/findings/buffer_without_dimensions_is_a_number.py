@@ -3,10 +3,10 @@ BatchNorm.
 
 Scenario: export_packages/package_serves_its_sizes_elsewhere
 Kind: wrong values
-Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; inductor
+Seen: torch 2.12.1, 2.13.0, 2.14.1; inductor
 Root: get_attr in torch/_inductor/graph.py takes the number of a constant without dimensions instead of
-    the tensor, also where the graph writes to it. (AOTInductor is Inductor's alone: with another backend
-    the script asks nothing.)
+    the tensor, also where the graph writes to it. Fixed in 2.15.0. (AOTInductor is Inductor's alone: with
+    another backend the script asks nothing.)
 Upstream: akin to https://github.com/pytorch/pytorch/issues/165444
 """
 

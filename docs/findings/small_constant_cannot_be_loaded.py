@@ -1,7 +1,7 @@
 """A small bias of a package of AOTInductor cannot be loaded.
 
 Kind: refused
-Seen: torch 2.13.0; inductor
+Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; inductor
 Shows: Constant not found
 Root: get_attr in torch/_inductor/graph.py writes constants of at most 8 elements into the code as
     numbers, so that load_constants knows none of that name. (AOTInductor is Inductor's alone: with
