@@ -193,19 +193,18 @@ class Elsewhere:
             early = [(n, end) for n, end in ends if end or not _return_of(paths[n]).exists()]
             if early and orders[0].oracle:
                 raise RuntimeError(f"in eager, rank {early[0][0]} ended with status {early[0][1]}")
+            culprit = _first_of_its_kind(early, paths) if early else None
             for number, path in enumerate(paths):
-                self._tell_again(path, culprit=not early or number == early[0][0])
-                if early and number == early[0][0]:
-                    if early[0][1]:
-                        _die_alike(early[0][1])
+                self._tell_again(path, culprit=culprit in (None, number))
+                if number == culprit:
+                    if status := dict(early)[number]:
+                        _die_alike(status)
                     raise StoryEnded
             return [_take_back(path) for path in paths]
 
     def _tell_again(self, path: Path, *, culprit: bool) -> None:
-        """Tell what a rank has told; how it ended only if it was the first to end before its time."""
-        told = Path(f"{path}.told")
-        lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
-        for said in map(json.loads, lines):
+        """Tell what a rank has told; how it ended only if it is the one that ended the story."""
+        for said in _told(path):
             if culprit or "event" in said:
                 self._retell(said)
 
@@ -248,6 +247,29 @@ def _wait(running: dict[int, int], paths: Sequence[Path]) -> Iterator[tuple[int,
             deadline = float("inf")
         else:
             time.sleep(0.02)
+
+
+def _first_of_its_kind(early: Sequence[tuple[int, int]], paths: Sequence[Path]) -> int:
+    """Which rank ended the story: of those that ended as the first one did, the one with the least number.
+
+    Ranks that fail on their own fail alike, and which of them is the first is chance; what fails because another rank
+    has gone fails otherwise.
+    """
+
+    def how(number: int, status: int) -> tuple[int, list[tuple[str, str]]]:
+        failures = [said["failure"] for said in _told(paths[number]) if "failure" in said]
+        return status, [(each["type"], each["phase"]) for each in failures]
+
+    first = how(*early[0])
+    return min(number for number, status in early if how(number, status) == first)
+
+
+def _told(path: Path) -> list[dict[str, Any]]:
+    """The lines that a rank has told."""
+    told = Path(f"{path}.told")
+    return (
+        [json.loads(row) for row in told.read_text("utf-8").splitlines()] if told.exists() else []
+    )
 
 
 def _return_of(path: Path) -> Path:

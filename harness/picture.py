@@ -259,27 +259,29 @@ def aliases(
 ) -> list[str]:
     """How the results' tensors coincide with the arguments and with each other, as effects of a call."""
     found: list[str] = []
-    seen = list(arguments)
+    objects: dict[int, str] = {}
+    storages: dict[int, str] = {}
+    for place, tensor in arguments:
+        objects.setdefault(id(tensor), place)
+        storages.setdefault(_storage(tensor), place)
     for place, tensor in results:
-        same = next((where for where, other in seen if other is tensor), None)
-        shared = next((where for where, other in seen if _share(other, tensor)), None)
-        if same:
-            found.append(f"{place} is {same}")
-        elif shared:
-            found.append(f"{place} shares storage with {shared}")
-        seen.append((place, tensor))
+        memory = _storage(tensor)
+        if id(tensor) in objects:
+            found.append(f"{place} is {objects[id(tensor)]}")
+        elif memory in storages and memory:
+            found.append(f"{place} shares storage with {storages[memory]}")
+        objects.setdefault(id(tensor), place)
+        storages.setdefault(memory, place)
     return found
 
 
-def _share(left: torch.Tensor, right: torch.Tensor) -> bool:
+def _storage(tensor: torch.Tensor) -> int:
+    """Where a tensor's memory begins; 0 for none."""
     try:
-        return (
-            left.untyped_storage().nbytes() > 0
-            and left.untyped_storage().data_ptr() == right.untyped_storage().data_ptr()
-            and left.untyped_storage().data_ptr() != 0
-        )
+        storage = tensor.untyped_storage()
+        return storage.data_ptr() if storage.nbytes() > 0 else 0
     except (NotImplementedError, RuntimeError):  # sparse and other layouts have no storage
-        return False
+        return 0
 
 
 def describe(value: object) -> str:  # noqa: PLR0911 - one for each kind of value

@@ -39,8 +39,9 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
                 compiled(*arguments)
         _forget(adapter)
     if front_end:
-        _capture(adapter, implementation.device)
-        _forget(adapter)
+        for use in _capture, _step:
+            use(adapter, implementation.device)
+            _forget(adapter)
     adapter.close()
     left = changed(before)
     if left:
@@ -66,6 +67,15 @@ def _capture(adapter: Adapter, device: str) -> None:
         learn = adapter.compile_backward(learns, {}, dynamic_capture=True)
         with adapter.watch():
             learn(torch.ones(3, 2, device=device))
+
+
+def _step(adapter: Adapter, device: str) -> None:
+    """Have the step of an optimiser compiled: tracing the first one in a process imports much."""
+    weight = torch.ones(2, device=device, requires_grad=True)
+    weight.grad = torch.ones_like(weight)
+    step = adapter.compile(torch.optim.SGD([weight], lr=0.1).step, {})
+    with adapter.watch():
+        step()
 
 
 def programs(device: str) -> list[tuple[Callable[..., Any], list[tuple[Any, ...]]]]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def lives(reference: weakref.ref[Any]) -> bool:
     """Whether what a weak reference stands for is still there, cycles apart."""
-    gc.collect()
+    if reference() is not None:
+        gc.collect()
     return reference() is not None
 
 
