@@ -37,19 +37,29 @@ BACKENDS = ("eager", "aot_eager", "inductor")
 KINDS: Mapping[str, str] = {
     "wrong values": "Silently wrong values",
     "wrong gradients": "Silently wrong gradients",
+    "wrong kind": "Results of another dtype, class or layout",
     "lost effect": "Effects that are lost, doubled or made up",
+    "error": "Errors that are others than eager's, or that are missing",
     "refused": "Programs that are refused",
     "lifetime": "Memory and process",
+}
+
+#: Warnings are no findings; the rest saves time, for each script has a cache of its own and compiles a kernel or two.
+_ENVIRON = {
+    "PYTHONWARNINGS": "ignore",
+    "OMP_NUM_THREADS": "1",
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
 }
 
 _HEAD = """# Findings
 
 Defects of torch, and of implementations, that the catalog has shown. Each was reproduced outside Touchstone:
-the script beside it needs torch alone, and fails where the defect shows. `python tests/findings.py --run
-PYTHON` runs all of them; a test runs them on the torch of the tests, where each must show, or not, as it
-says. Versions and backends are those on which a script was run, and no others; the known entries
-([conformance/known](../conformance/known/README.md)) expect these deviations, so that a run says when one is
-gone.
+the script beside it needs torch alone (and the implementation that it is about), and fails where the defect
+shows. `python tests/findings.py --run PYTHON` runs all that are torch's own; a test runs them on the torch of
+the tests, where each must show, or not, as it says. Versions and backends are those on which a script was run,
+and no others; the known entries ([conformance/known](../conformance/known/README.md)) expect these deviations,
+so that a run says when one is gone.
 
 <!-- written by `python tests/findings.py --write` -->
 """
@@ -64,8 +74,7 @@ class Finding:
         what: the defect, in one sentence.
         scenarios: ids of the scenarios that show it; none where it is no scenario's claim.
         kind: a key of `KINDS`.
-        versions: the versions of torch on which it shows.
-        backends: the backends on which it shows there.
+        seen: the backends on which it shows, by version of torch.
         shows: the exception that it ends with.
         root: why.
         upstream: where it is reported.
@@ -75,11 +84,19 @@ class Finding:
     what: str
     scenarios: tuple[str, ...]
     kind: str
-    versions: tuple[str, ...]
-    backends: tuple[str, ...]
+    seen: Mapping[str, tuple[str, ...]]
     shows: str
     root: str
     upstream: str
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """The backends on which it shows, on whatever version."""
+        return tuple(dict.fromkeys(each for some in self.seen.values() for each in some))
+
+    def is_run(self) -> bool:
+        """Whether it is about a backend of torch: others are run by hand, where they are installed."""
+        return bool(set(self.backends) & set(BACKENDS))
 
 
 def read(file: Path) -> Finding:
@@ -104,18 +121,26 @@ def read(file: Path) -> Finding:
         raise ValueError(
             f"{file}: is of kind {found['Kind']!r}, expected one of {', '.join(KINDS)}"
         )
-    versions, _, backends = found["Seen"].partition(";")
     return Finding(
         file=file,
         what=" ".join(what.split()),
         scenarios=tuple(re.findall(r"[\w/]+", found.get("Scenario", ""))),
         kind=found["Kind"],
-        versions=tuple(re.findall(r"\d+\.\d+\.\d+", versions)),
-        backends=tuple(re.findall(r"[\w-]+", backends)),
+        seen=_read_seen(found["Seen"]),
         shows=found.get("Shows", "AssertionError"),
         root=found["Root"],
         upstream=found["Upstream"],
     )
+
+
+def _read_seen(text: str) -> dict[str, tuple[str, ...]]:
+    """`torch 2.12.1; eager, aot_eager; torch 2.13.0, 2.14.1; eager`, by version."""
+    parts = text.split(";")
+    return {
+        version: tuple(re.findall(r"[\w-]+", backends))
+        for versions, backends in zip(parts[::2], parts[1::2], strict=True)
+        for version in re.findall(r"\d+\.\d+\.\d+", versions)
+    }
 
 
 def every() -> list[Finding]:
@@ -133,7 +158,7 @@ def run(asked: Sequence[tuple[Finding, str]], interpreter: str = sys.executable)
         [*own, *orders],
         stdout=subprocess.PIPE,
         text=True,
-        env={**environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
+        env={**environ, **_ENVIRON},
     ) as process:
         assert process.stdout is not None
         yield from (line.rstrip("\n") for line in process.stdout)
@@ -143,6 +168,9 @@ def run(asked: Sequence[tuple[Finding, str]], interpreter: str = sys.executable)
 def run_here(orders: Sequence[str]) -> None:
     """Run scripts, each in a fork of this process, which imports torch once for all; print how each ends."""
     importlib.import_module("torch._dynamo")
+    if any(order.endswith("\tinductor") for order in orders):
+        importlib.import_module("torch._inductor.compile_fx")
+        importlib.import_module("torch._inductor.cpu_vec_isa").pick_vec_isa()
     for order in orders:
         file, _, backend = order.partition("\t")
         with tempfile.TemporaryDirectory() as folder:
@@ -152,9 +180,8 @@ def run_here(orders: Sequence[str]) -> None:
                 _run_alone(file, backend, folder, printed)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             rows = printed.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        raised = [row for row in rows if re.match(r"[\w.]+(Error|Exception|Violation\w*)\b", row)]
-        last = (raised or rows or [""])[-1]
-        print("" if status == 0 else f"{last or f'status {status}'}", flush=True)
+        ended = "" if status == 0 else f"status {status}"
+        print(rows[-1] if ended and rows else ended, flush=True)
 
 
 def _run_alone(file: str, backend: str, folder: str, printed: Path) -> None:
@@ -170,8 +197,9 @@ def _run_alone(file: str, backend: str, folder: str, printed: Path) -> None:
     try:
         runpy.run_path(file, run_name="__main__")
         status = 0
-    except BaseException:  # noqa: BLE001 - whatever a script ends with
+    except BaseException as error:  # noqa: BLE001 - whatever a script ends with
         traceback.print_exc()
+        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -180,7 +208,7 @@ def _run_alone(file: str, backend: str, folder: str, printed: Path) -> None:
 
 def agrees(finding: Finding, version: str, backend: str, said: str) -> bool:
     """Whether a script ended as it says that it does on a version and a backend."""
-    if version in finding.versions and backend in finding.backends:
+    if backend in finding.seen.get(version, ()):
         return finding.shows in said
     return not said
 
@@ -192,8 +220,8 @@ def page(findings: Sequence[Finding]) -> str:
 
 def _page(findings: Sequence[Finding]) -> Iterator[str]:
     yield _HEAD
-    wrong = sum(each.kind.startswith("wrong") for each in findings)
-    yield f"{len(findings)} findings, {wrong} of them silently wrong numbers."
+    wrong = sum(each.kind in ("wrong values", "wrong gradients") for each in findings)
+    yield f"{len(findings)} findings, {wrong} of them silently wrong values or gradients."
     for kind, title in KINDS.items():
         own = [each for each in findings if each.kind == kind]
         if own:
@@ -206,7 +234,11 @@ def _page(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _facts(finding: Finding) -> str:
-    seen = f"; torch {', '.join(finding.versions)}; {', '.join(finding.backends)}"
+    alike = dict.fromkeys(finding.seen.values())
+    seen = "".join(
+        f"; torch {', '.join(v for v, own in finding.seen.items() if own == backends)}; {', '.join(backends)}"
+        for backends in alike
+    )
     shows = "" if finding.shows == "AssertionError" else f"; ends with {finding.shows}"
     named = [
         f"[{s}](catalog/{s.partition('/')[0]}.md#{s.partition('/')[2]})" for s in finding.scenarios
@@ -229,7 +261,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     if arguments[:1] != ["--run"]:
         raise SystemExit(__doc__)
-    asked = [(each, backend) for each in findings for backend in BACKENDS]
+    asked = [(each, backend) for each in findings if each.is_run() for backend in BACKENDS]
     for interpreter in arguments[1:] or [sys.executable]:
         version = subprocess.run(
             [interpreter, "-c", "import torch; print(torch.__version__.partition('+')[0])"],

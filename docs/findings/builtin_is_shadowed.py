@@ -1,11 +1,12 @@
-"""A global that takes the place of a builtin is not seen: the old value is computed, and nothing says so.
+"""A global that takes the place of a builtin is not seen: the old value is computed, and nothing says
+so.
 
 Scenario: bindings/builtin_is_shadowed
 Kind: wrong values
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
-Root: where the globals do not have a name, Dynamo takes the builtin and guards that alone
-    (_load_global and load_builtin_from_argval in torch/_dynamo/symbolic_convert.py); that the
-    globals must still not have the name is not guarded.
+Root: where the globals do not have a name, Dynamo takes the builtin and guards that alone (_load_global
+    and load_builtin_from_argval in torch/_dynamo/symbolic_convert.py); that the globals must still not
+    have the name is not guarded.
 Upstream: none found
 """
 

@@ -1,10 +1,11 @@
-"""A gradient is computed from an argument as it is after the program has written it, not as it was when it was used.
+"""A gradient is computed from an argument as it is after the program has written it, not as it was when
+it was used.
 
 Scenario: gradients/arguments_that_are_saved_are_written
 Kind: wrong gradients
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; aot_eager, inductor
-Root: the min-cut partitioner recomputes x.sin() in the backward pass from the argument x that it
-    keeps instead, and does not ask whether the forward graph writes x.
+Root: the min-cut partitioner recomputes x.sin() in the backward pass from the argument x that it keeps
+    instead, and does not ask whether the forward graph writes x.
 Upstream: https://github.com/pytorch/pytorch/pull/197039
 """
 

@@ -3,7 +3,8 @@
 Kind: refused
 Seen: torch 2.12.1, 2.13.0, 2.14.1; eager, aot_eager, inductor
 Shows: InternalTorchDynamoError
-Root: the comparison of a symbolic integer with True reaches sympy, which allows no BooleanAtom there; fixed in 2.15.0.
+Root: the comparison of a symbolic integer with True reaches sympy, which allows no BooleanAtom there;
+    fixed in 2.15.0.
 Upstream: akin to https://github.com/pytorch/pytorch/issues/160726
 """
 
