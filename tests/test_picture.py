@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+from harness import picture
 
 ROOT = Path(__file__).resolve().parent.parent
 
