@@ -48,5 +48,5 @@ def test_a_tensor_without_plain_numbers_is_described_by_its_class() -> None:
         def __torch_dispatch__(cls, *_: object) -> object:
             raise RuntimeError("no numbers")
 
-    made = torch.Tensor._make_wrapper_subclass(Opaque, (2, 3))  # type: ignore[attr-defined]
+    made = torch.Tensor._make_wrapper_subclass(Opaque, (2, 3))
     assert picture.describe(made).endswith("Opaque tensor of shape [2, 3]")
