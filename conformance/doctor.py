@@ -68,7 +68,7 @@ class Doctor:
         self._say = say
         self._control = dataclasses.replace(
             implementation,
-            name=f"{implementation.name}.control",
+            name=f"control.of.{implementation.name}",  # known entries about it do not speak of eager
             backend="eager",
             adapter="",
             modules=(),

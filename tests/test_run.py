@@ -244,7 +244,7 @@ def draw(seed: str, number: int) -> list[str]:
 
 
 #: How trials end on an implementation that has nothing to hide.
-EXPECTED = {Verdict.PASS, Verdict.XFAIL, Verdict.UNSUPPORTED}
+EXPECTED = {Verdict.PASS, Verdict.IMPROVED, Verdict.XFAIL, Verdict.UNSUPPORTED}
 
 
 @pytest.mark.parametrize(("isolation", "number"), [("fork", 40), ("spawn", 12)])

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch._dynamo import eval_frame
 from torch.export.pt2_archive._package import AOTICompiledModel
 from torch.fx import GraphModule
 from torch.utils._pytree import tree_map
@@ -114,13 +113,6 @@ class DropsOptions(Spoiled):
         """As before, without options or a mode."""
         dropped = "options", "mode"
         return super().compile(program, {k: v for k, v in options.items() if k not in dropped})
-
-
-class ResetsInSilence(Spoiled):
-    def reset(self) -> None:
-        """Forget what was compiled, and tell no backend."""
-        eval_frame.cached_backends.clear()
-        super().reset()
 
 
 @wrapped

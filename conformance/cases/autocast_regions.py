@@ -1,0 +1,88 @@
+"""Are programs that enter autocast, differentiate under it or are interrupted in it computed by its policy?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from harness.scenario import Subject, scenario
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@scenario(
+    ref="torch.amp.autocast / in compiled code",
+    needs=("autocast",),
+    expect="""
+    call 1: compiles, equals eager
+    call 2: compiles, equals eager
+    call 3: reuses, equals eager
+    """,
+)
+def policy_is_followed(s: Subject) -> None:
+    """Where a program enters autocast, operations have the dtypes of its policy, and what follows has its own."""
+    weight = s.randn(3, 3)
+
+    def program(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        with torch.autocast(s.device, dtype=dtype):
+            low = x @ weight
+            with torch.autocast(s.device, enabled=False):
+                full = low.float() @ weight
+            mixed = torch.cat([low, full])
+            again = weight @ low + full
+        return low, full, mixed, again.softmax(0), x @ weight
+
+    compiled = s.compile(program)
+    for dtype in torch.bfloat16, torch.float16, torch.bfloat16:
+        compiled(s.randn(3, 3), dtype)
+
+
+@scenario(
+    ref="torch.amp.autocast / in compiled code",
+    needs=("autocast",),
+    expect="""
+    call 1: compiles, equals eager
+    gradients: equals eager
+    call 2: compiles, equals eager
+    gradients: equals eager
+    call 3: reuses, equals eager
+    gradients: equals eager
+    """,
+)
+def gradients_have_the_dtype_of_their_leaves(s: Subject) -> None:
+    """A weight that is used twice at low precision gets one gradient, of its own dtype, in each state of autocast."""
+    weight = (s.arange(9).remainder(3) - 1).reshape(3, 3).requires_grad_()
+    program = s.compile(lambda x: (x @ weight) @ weight)
+    for enabled in True, False, True:
+        x = s.arange(6).remainder(4).reshape(2, 3).requires_grad_()
+        with torch.autocast(s.device, dtype=torch.bfloat16, enabled=enabled):
+            y = program(x)
+        y.float().sum().backward()
+        s.note("gradients", (x.grad, weight.grad))
+        weight.grad = None
+
+
+@scenario(
+    ref="torch.amp.autocast / in compiled code",
+    needs=("autocast",),
+    expect="""
+    call 1: compiles 3 graphs, equals eager
+    call 2: reuses, equals eager
+    """,
+)
+def state_holds_across_a_break(s: Subject) -> None:
+    """In a helper that the compiler leaves alone, and after it, autocast is as the program has set it there."""
+    weight, device = s.randn(3, 3), s.device
+    helper: Any = torch.compiler.disable(lambda x: x @ weight)
+
+    def program(x: Tensor) -> tuple[Tensor, ...]:
+        with torch.autocast(device, dtype=torch.bfloat16):
+            y = helper(x @ weight)
+            z = y.float() @ weight
+        return y, z, helper(x), x @ weight
+
+    compiled = s.compile(program)
+    for _ in range(2):
+        compiled(s.randn(3, 3))
