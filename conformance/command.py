@@ -26,6 +26,7 @@ from conformance.commands.common import EXIT_CODES, Commands, UsageError, tell
 from conformance.exits import OK, USAGE
 from harness import __version__
 from harness.catalog import CatalogError
+from harness.edition import EditionError
 from harness.implementations import ProfileError
 from harness.record import RecordError
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = asked.command
     try:
         return command(asked)
-    except (UsageError, ProfileError, RecordError, CatalogError) as error:
+    except (UsageError, ProfileError, RecordError, CatalogError, EditionError) as error:
         tell(str(error))
         return USAGE
     except BrokenPipeError:

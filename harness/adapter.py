@@ -17,9 +17,6 @@ from typing import Any
 from harness.model import Implementation
 from harness.trace import CapturedGraph
 
-#: How an adapter's `artefacts` name a graph that is run as it was captured.
-CAPTURED = "the captured graph"
-
 
 class NotOffered(Exception):  # noqa: N818 - it is not an error not to offer something
     """The front end has no such thing; the trial is `unsupported`, and the message says what it needs."""
@@ -75,7 +72,7 @@ class Adapter:
         raise NotImplementedError
 
     def artefacts(self) -> list[str]:
-        """What stands for each graph that was compiled: `CAPTURED`, or a qualified name; it need not be complete."""
+        """What stands for each compiled graph: `harness.model.CAPTURED` or a qualified name; it may be incomplete."""
         return []
 
     def compile_backward(

@@ -11,7 +11,7 @@ import io
 import json
 import tokenize
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ def to_text(promises: Mapping[str, Promise]) -> str:
     )
 
 
-def differences(editions: Editions, promises: Mapping[str, Promise]) -> Iterable[str]:
+def differences(editions: Editions, promises: Mapping[str, Promise]) -> list[str]:
     """The ids whose promise is not as the lock has it."""
     every = {**editions.promises, **promises}
     return sorted(n for n in every if editions.promises.get(n) != promises.get(n))

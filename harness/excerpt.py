@@ -68,6 +68,11 @@ def excerpt(
     return _Choice(read, annotations=annotations).of(wanted)
 
 
+def defined(text: str) -> list[str]:
+    """The names that a module defines, private ones too, in their order."""
+    return [name for piece in _read(text).pieces for name in sorted(piece.names)]
+
+
 class _Choice:
     def __init__(self, modules: Mapping[str, _Module], *, annotations: bool) -> None:
         self._passed = () if annotations else ("annotation", "returns")

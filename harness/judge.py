@@ -6,14 +6,22 @@ place that decides; the far side only tells, pytest and the reports only show.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from harness.compilations import compiled, never_more, total
 from harness.known import explains
-from harness.model import Difference, Exit, Failure, Judgement, Known, Verdict
+from harness.model import (
+    CAPTURED,
+    Difference,
+    Exit,
+    Failure,
+    Judgement,
+    Known,
+    Verdict,
+    death,
+)
 from harness.signature import binding, of_end, of_failure, of_story, place, raised
 from harness.story import (
     COMPILES,
@@ -41,9 +49,6 @@ USUAL: Mapping[str, Tier] = {
 
 #: What an adapter raises for what its front end does not have; the far side's `adapter.NotOffered`.
 NOT_OFFERED = "harness.adapter.NotOffered"
-
-#: How an artefact is named that is the captured graph itself; the far side's `adapter.CAPTURED`.
-CAPTURED = "the captured graph"
 
 #: Bytes in the unit in which memory is said.
 GIB = 1 << 30
@@ -189,7 +194,7 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one f
             terms, Verdict.CRASH, reason, exit_, differences, cause="used too much memory"
         )
     if exit_.status != 0:
-        return _ended(terms, Verdict.CRASH, _death(exit_.status), exit_, differences)
+        return _ended(terms, Verdict.CRASH, death(exit_.status), exit_, differences)
     if not observation.ended:
         reason = "the process ended with status 0 before the story did"
         return _ended(terms, Verdict.CRASH, reason, exit_, differences)
@@ -221,17 +226,6 @@ def _ended(  # noqa: PLR0913 - what is said of it, and what that rests on
         differences=differences,
         signature=of_end(end, terms.story, seen.story, differences),
     )
-
-
-def _death(status: int | None) -> str:
-    if status is None:
-        return "ended in an unknown way"
-    if status < 0:
-        try:
-            return f"died of {signal.Signals(-status).name}"
-        except ValueError:
-            return f"died of signal {-status}"
-    return f"exited with status {status}"
 
 
 def _expects(failure: Failure, story: Story, told: Story) -> bool:

@@ -6,12 +6,16 @@ a process boundary has a JSON form.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from harness.story import Story, Tier
+
+#: How an artefact is named that is the captured graph itself, run as it was captured.
+CAPTURED = "the captured graph"
 
 
 class Verdict(StrEnum):
@@ -365,3 +369,15 @@ class Result:
         seen = self.exit.observation
         failure = seen.failure
         return failure is not None and failure.phase in ("environment", "import") and not seen.story
+
+
+def death(status: int | None) -> str:
+    """How a process ended, in words, by its exit status: negative for a signal, None where it is not known."""
+    if status is None:
+        return "ended in an unknown way"
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        return f"died of {signal.Signals(-status).name}"
+    except ValueError:
+        return f"died of signal {-status}"

@@ -10,7 +10,6 @@ import difflib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,13 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.model import CAPTURED, death
 from harness.story import from_json, lines
 
 #: How the file ends: the story that conforms, another story, or nothing that could be told.
 CONFORMS, DEVIATES, BROKEN = 0, 1, 3
-
-#: How an artefact is named that is the captured graph itself; the far side's `adapter.CAPTURED`.
-_CAPTURED = "the captured graph"
 
 #: Seconds after the time limit in which the guard must have ended a trial.
 _PATIENCE = 30.0
@@ -58,7 +55,7 @@ def retell(story: Sequence[str], end: End, *, interprets: bool) -> list[str]:
     """The lines of a story, and what is to be said of its end where that is not in it."""
     told = [row for line in story for row in line.splitlines()]
     last = _early(end) or _raised(end, story[-1] if story else "")
-    captured = 0 if interprets else list(end.artefacts).count(_CAPTURED)
+    captured = 0 if interprets else list(end.artefacts).count(CAPTURED)
     if not last and captured:
         how = f"{captured} of {len(end.artefacts)} compilations gave back the captured graph"
         last = f"{how} instead of compiled code"
@@ -72,7 +69,7 @@ def _early(end: End) -> str:
     if end.exceeded:
         return "used more memory than it may"
     if end.status:
-        return f"the process {_death(end.status)}"
+        return f"the process {death(end.status)}"
     return "" if end.ended else "the process ended before the story did"
 
 
@@ -82,15 +79,6 @@ def _raised(end: End, line: str) -> str:
     if not kind or f"raises {kind}" in line:
         return ""
     return f"raised {kind}{f' ({phase})' if phase else ''}"
-
-
-def _death(status: int) -> str:
-    if status > 0:
-        return f"exited with status {status}"
-    try:
-        return f"died of {signal.Signals(-status).name}"
-    except ValueError:
-        return f"died of signal {-status}"
 
 
 def reproduce(

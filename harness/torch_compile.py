@@ -22,8 +22,8 @@ from torch.autograd.profiler_legacy import (  # type: ignore[attr-defined]
 )
 from torch.fx import GraphModule
 
-from harness.adapter import CAPTURED, Adapter, Sighting, resolve
-from harness.model import Implementation
+from harness.adapter import Adapter, Sighting, resolve
+from harness.model import CAPTURED, Implementation
 from harness.trace import CapturedGraph, Trace
 
 _REGION = "Torch-Compiled Region"

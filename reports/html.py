@@ -8,6 +8,7 @@ out of, and the page's policy lets no other script or style run than the two tha
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import os
@@ -311,8 +312,7 @@ def _repro(pool: Pool, made: Repro | None) -> dict[str, Any]:
     """The parts of the file that a trial can be had as, if there is one."""
     if made is None:
         return {}
-    parts = {"name": made.name, "head": made.head, "runtime": made.runtime, "tail": made.tail}
-    return {"repro": {name: pool.put(text) for name, text in parts.items()}}
+    return {"repro": pool.put(dataclasses.asdict(made))}
 
 
 def _said(pool: Pool, verdicts: Sequence[Verdict], result: Result) -> dict[str, Any]:

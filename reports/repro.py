@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import catalog, values
 from harness.environment import DROPPED, SET
-from harness.excerpt import excerpt
+from harness.excerpt import defined, excerpt
 from harness.model import Exit, Implementation, Result, Trial
 from harness.reproduction import End, retell
 from harness.story import lines, parse
@@ -32,12 +32,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parent.parent
 
-#: The modules that run a trial, and the one that compares what it told.
-_FAR = (
-    *("boot", "guard", "kin", "lifeline", "child", "elsewhere", "judged", "subject", "sight"),
-    *("picture", "normal", "trace", "adapter", "torch_compile", "story", "model", "scenario"),
-    "reproduction",
-)
+#: What a file starts, and what that finds by a name in a text alone.
 _ENTRIES = (
     ("harness.boot", "main"),
     ("harness.guard", "main"),
@@ -45,6 +40,8 @@ _ENTRIES = (
     ("harness.scenario", "Scenario"),
     ("harness.reproduction", "reproduce"),
 )
+#: What adapters are written with (docs/adapters.md), of which we cannot know what somebody else's uses.
+_FOR_ADAPTERS = ("harness.adapter", "harness.torch_compile", "harness.trace")
 _WIDTH = 100
 
 _TAIL = """
@@ -281,13 +278,13 @@ def runtime(implementation: Implementation) -> str:
 def _runtime(adapter: str, backend: str, modules: tuple[str, ...]) -> str:
     named = {each.partition(":")[0] for each in (adapter, backend, *modules)}
     companions = {name: _source(name) for name in sorted(named) if name.startswith("conformance.")}
-    far = {f"harness.{name}": _source(f"harness.{name}") for name in _FAR}
-    if adapter and adapter.partition(":")[0] not in companions:
-        texts = far  # what an adapter of somebody else's uses of it, we cannot know
-    else:
-        front = () if adapter else (("harness.torch_compile", "TorchCompile"),)
-        wanted = [*_ENTRIES, *front, *_imported(companions.values())]
-        texts = excerpt(far, wanted)
+    harness = {f"harness.{file.stem}": file.read_text("utf-8") for file in _harness()}
+    wanted = [*_ENTRIES, *_imported(companions.values())]
+    if not adapter:
+        wanted.append(("harness.torch_compile", "TorchCompile"))
+    elif adapter.partition(":")[0] not in companions:
+        wanted += [(name, each) for name in _FOR_ADAPTERS for each in defined(harness[name])]
+    texts = excerpt(harness, wanted)
     packages = dict.fromkeys(("harness", "conformance"), '"""Part of Touchstone."""\n')
     files = {f"{name}/__init__.py": text for name, text in packages.items()}
     files |= {
@@ -299,6 +296,10 @@ def _runtime(adapter: str, backend: str, modules: tuple[str, ...]) -> str:
 
 def _source(name: str) -> str:
     return (_ROOT / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
+
+
+def _harness() -> list[Path]:
+    return sorted(file for file in (_ROOT / "harness").glob("*.py") if file.stem != "__init__")
 
 
 def _imported(sources: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.judge import CAPTURED, NOT_CLAIMED, NOT_OFFERED, USUAL, Terms, fails, judge, promises
-from harness.model import Exit, Failure, Judgement, Known, Observation, Verdict
+from harness.judge import NOT_CLAIMED, NOT_OFFERED, USUAL, Terms, fails, judge, promises
+from harness.model import CAPTURED, Exit, Failure, Judgement, Known, Observation, Verdict
 from harness.story import TIERS, Call, Event, Note, Step, Story, Tier, Told, parse
 
 BOUNDED = settings(max_examples=80, deadline=None, derandomize=True)

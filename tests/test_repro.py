@@ -18,7 +18,7 @@ from harness import catalog, implementations
 from harness.environment import profile
 from harness.model import Implementation, Result, Verdict
 from harness.record import Record
-from reports.repro import Repro, ReproError, compose
+from reports.repro import Repro, ReproError, compose, runtime
 
 ENTRIES = catalog.read()
 MUTANTS = declared.read()
@@ -178,6 +178,24 @@ def test_texts_of_a_record_stay_texts(attempt: Try) -> None:
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute)
     }
     assert "abort" not in calls
+
+
+@pytest.mark.parametrize("adapter", ["", "conformance.adapters.thunder_jit:ThunderJit", "mine:Own"])
+def test_a_file_carries_all_that_it_imports_of_ours(adapter: str) -> None:
+    text = runtime(Implementation("one", adapter=adapter, modules=("conformance.devices.paper",)))
+    carried: dict[str, str] = ast.literal_eval(text.removeprefix("RUNTIME = "))
+    names = {
+        file.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for file in carried
+    }
+    for file, source in carried.items():
+        for each in ast.walk(ast.parse(source, file)):
+            if (
+                isinstance(each, ast.ImportFrom)
+                and (each.module or "").partition(".")[0] == "harness"
+            ):
+                whole = {f"harness.{alias.name}" for alias in each.names}
+                assert (whole if each.module == "harness" else {each.module}) <= names, file
+    assert "harness.ranks" in names
 
 
 def test_a_record_of_another_catalog_is_refused(attempt: Try) -> None:

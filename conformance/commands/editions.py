@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from conformance.commands.common import Commands, UsageError, say, tell, well_formed
+from conformance.commands.common import Commands, say, tell, well_formed
 from conformance.exits import BROKEN, OK
 from harness import edition
-from harness.edition import EditionError, Editions
+from harness.edition import Editions
 from harness.files import write_whole
 
 _EXAMPLES = """examples:
@@ -36,10 +36,7 @@ def add(commands: Commands) -> None:
 
 def _editions(asked: argparse.Namespace) -> int:
     entries = well_formed()
-    try:
-        known = edition.read()
-    except EditionError as error:
-        raise UsageError(str(error)) from error
+    known = edition.read()
     if not asked.check and not asked.write:
         for line in _shown(known):
             say(line)
@@ -49,7 +46,7 @@ def _editions(asked: argparse.Namespace) -> int:
         tell(line)
     if missing:
         return BROKEN
-    new = list(edition.differences(known, promises))
+    new = edition.differences(known, promises)
     if asked.write:
         write_whole(edition.LOCK, edition.to_text(promises))
         say(f"{edition.LOCK}: {len(promises)} scenarios, {len(new)} written down")
