@@ -17,6 +17,8 @@ from pathlib import Path
 
 NAME = "g++"
 
+_SOURCES = (".cpp", ".hpp")
+
 
 def install(folder: Path) -> dict[str, str]:
     """Put the remembering compiler first on PATH; returns the environment variables that do so."""
@@ -41,10 +43,12 @@ def install(folder: Path) -> dict[str, str]:
 def key(arguments: list[str]) -> str | None:
     """What an invocation's result depends on, as a digest; None for what is not remembered.
 
-    Remembered is the building of one shared object from one source, which is what costs time.
+    Remembered is what is done for each kernel and costs time: one shared object is built of one source, or one header
+    is written out with all that it includes (which torch does to tell whether a header that it compiled is still good).
     """
-    sources = [each for each in arguments if each.endswith(".cpp")]
-    if len(sources) != 1 or "-shared" not in arguments or "-o" not in arguments:
+    sources = [each for each in arguments if each.endswith(_SOURCES)]
+    made = "-shared" in arguments or "-E" in arguments
+    if len(sources) != 1 or not made or "-o" not in arguments:
         return None
     target = arguments[arguments.index("-o") + 1]
     total = hashlib.sha256(Path(sources[0]).read_bytes())
@@ -63,11 +67,11 @@ def main(real: str, store: Path, arguments: list[str]) -> int:
     if not kept.exists():
         status = subprocess.run([real, *arguments], check=False).returncode  # noqa: S603 - likewise
         if status == 0:
-            shutil.copyfile(target, draft)
+            shutil.copy(target, draft)
             draft.replace(kept)
         return status
     shutil.copyfile(kept, target)
-    target.chmod(0o755)
+    shutil.copymode(kept, target)
     return 0
 
 

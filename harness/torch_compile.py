@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType
@@ -235,13 +236,20 @@ def _artefacts(code: CodeType, spaces: Sequence[Mapping[str, Any]]) -> Iterator[
         if names[0] in space:
             yield from (space[name] for name in names if name in space)
             return
-    # Newest first: the scenario's own module is the last that was imported, and touching thousands of modules
-    # would copy their pages into every forked child.
-    for module in reversed(list(sys.modules)) if names else ():
+    # Newest first, and a few at a time: the scenario's own module is among the last that were imported, and touching
+    # thousands of modules, or but their names, would copy their pages into every forked child.
+    for module in _newest_modules() if names else ():
         space = getattr(sys.modules[module], "__dict__", {})
         if names[0] in space:
             yield from (space[name] for name in names if name in space)
             return
+
+
+def _newest_modules() -> Iterator[str]:
+    yield from list(
+        itertools.islice(reversed(sys.modules), 32)
+    )  # in one piece: other threads may be importing
+    yield from reversed(list(sys.modules))
 
 
 def _name(artefact: object) -> str:

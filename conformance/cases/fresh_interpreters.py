@@ -60,16 +60,11 @@ def loss(x: Tensor, weight: Tensor) -> None:
     call 1: compiles, captures a backward, equals eager
     reset
     call 2: compiles, captures a backward, equals eager
-    change: a fresh interpreter goes on
-    call 3: compiles, captures a backward, equals eager
-    reset
-    call 4: compiles, captures a backward, equals eager
     """,
 )
 def reset_between_backward_passes(s: Subject) -> None:
-    """In every fresh interpreter a backward pass can be captured, forgotten, and captured again."""
-    for _ in range(2):
-        s.elsewhere(run_twice, interpreter=True)
+    """In a fresh interpreter a backward pass can be captured, forgotten, and captured again."""
+    s.elsewhere(run_twice, interpreter=True)
 
 
 def run_twice(s: Subject) -> None:

@@ -18,7 +18,8 @@ USES: dict[str, Callable[[Tensor, Any], Any]] = {
     "membership": lambda x, n: (x * n, 2 in (n, 7), n in [2, 7], 3 not in (n, 9), n in {4, 6}),
     "order": lambda x, n: (x * n, sorted([3, n, 1]), max(n, 3), min(2, n)),
     "flag": lambda x, n: (x * n, sorted([1, 2], reverse=n > 2)),
-    "format": lambda x, n: (x * n, f"{n:+}", "%d" % n),  # noqa: UP031 - one of the ways
+    "format": lambda x, n: (x * n, f"{n:+}"),
+    "percent": lambda x, n: (x * n, "%d" % n),  # noqa: UP031 - one of the ways
     "text": lambda x, n: (x * n, str(n), f"<{n}>", n * "ab"),
     "key": lambda x, n: (x * n, {2: 5}.get(n), {n: 1}, [5, 6, 7, 8, 9][n], (n, 1) == (2, 1)),
     "truth": lambda x, n: (x * n, bool(n - 2), n - 3 or "zero", not n, n is n),
@@ -28,15 +29,17 @@ USES: dict[str, Callable[[Tensor, Any], Any]] = {
 
 @scenario(
     ref="torch.compiler: dynamic shapes / numbers",
-    axes={"use": ("membership", "order", "flag", "format", "text", "key", "truth", "kind")},
+    axes={
+        "use": ("membership", "order", "flag", "format", "percent", "text", "key", "truth", "kind")
+    },
     tiers={"compiles": "may: which uses of a number bind a graph to its value varies"},
     expect={
-        "use=order|text": """
+        "use=order|format|text": """
         call 1: compiles, equals eager
         call 2: compiles, equals eager
         calls 3-6: reuses, equals eager
         """,
-        "use=format": """
+        "use=percent": """
         call 1: compiles, equals eager
         calls 2-6: runs uncompiled, equals eager
         """,
