@@ -1,13 +1,24 @@
 "use strict";
 // The page's behaviour: filters, the trial in the address, and what is shown of it. Everything that comes
 // from the record becomes a text node or a checked address; nothing is ever parsed as HTML.
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+(async () => {
   const byId = (id) => document.getElementById(id);
+  const data = await unpack(byId("data").textContent).catch(() => null);
+  if (data === null) {
+    byId("unread").hidden = false;
+    return;
+  }
   const PAGE = 100; // deviations shown at a time
   const AUTO = 150; // up to so many matching scenarios, a filter opens their families
 
   // Values
+
+  /** What the page carries: JSON, compressed, as text. */
+  async function unpack(text) {
+    const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).json();
+  }
 
   /** The value with every reference replaced by what it refers to. */
   function whole(value) {
@@ -897,4 +908,5 @@
   });
 
   apply();
+  root.dataset.ready = "";
 })();

@@ -141,7 +141,6 @@ def test_nothing_of_any_trial_would_run_even_without_the_policy(
         """
         const wait = () => new Promise((done) => setTimeout(done, 20));
         const seen = [];
-        const data = JSON.parse(document.getElementById("data").textContent);
         for (const link of [...document.querySelectorAll("a.chip")]) {
           location.hash = link.getAttribute("href");
           await wait();
