@@ -52,7 +52,14 @@ class Scaled(Tensor):
 
 @scenario(
     ref="torch.compiler: core concepts / subclasses of Tensor",
-    expect="",
+    expect="""
+    change: the factor is 2.0
+    call 1: compiles, equals eager
+    change: the factor is 3.0
+    call 2: compiles, equals eager
+    change: the factor is 2.0
+    call 3: reuses, equals eager
+    """,
 )
 def factor_of_the_call_counts(s: Subject) -> None:
     """What a tensor's class keeps beside the numbers decides in each call anew, also if all numbers are as before."""
@@ -64,7 +71,16 @@ def factor_of_the_call_counts(s: Subject) -> None:
 
 @scenario(
     ref="torch.compiler: core concepts / subclasses of Tensor",
-    expect="",
+    expect="""
+    change: the factors are [2.0, 3.0]
+    call 1: compiles, equals eager
+    change: the factors are [2.0, 5.0]
+    call 2: compiles, equals eager
+    change: the factors are [6.0]
+    call 3: compiles, equals eager
+    change: the factors are [2.0, 3.0]
+    call 4: reuses, equals eager
+    """,
 )
 def scaled_tensors_nest(s: Subject) -> None:
     """A tensor of a class that holds another such tensor is computed as a whole, and told from one that holds none."""
@@ -81,7 +97,7 @@ class Listing(TorchDispatchMode):
     """Keeps the names of operations."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -92,16 +108,17 @@ class Listing(TorchDispatchMode):
 
 @scenario(
     ref="torch.compiler: core concepts / modes",
-    tiers={
-        "compiles": "may: under a mode that looks at each operation a program may be left to eager"
-    },
-    expect="",
+    expect="""
+    call 1: compiles, equals eager
+    operations: equals eager
+    call 2: reuses, equals eager
+    """,
 )
 def dispatch_mode_lists_operations(s: Subject) -> None:
-    """A mode that lists all operations sees those of a program that is called in it, whatever was compiled before."""
+    """A mode that lists all operations sees those of a program that is called in it, and leaves what was compiled."""
     program, x = s.compile(lambda x: x.sin() * 2), s.randn(3)
     program(x)
     with Listing() as listing:
-        program(x)
+        program.target(x)
     s.note("operations", listing.names)
     program(x)

@@ -1,4 +1,4 @@
-"""Mutants that confuse what programs and tensors hold: programs that were loaded, and what subclasses keep. Far side."""
+"""Mutants that confuse what was loaded, and what tensors of a program's own class keep. Far side."""
 
 from __future__ import annotations
 
