@@ -121,6 +121,29 @@ def tensors_are_stepped_together(s: Subject) -> None:
     s.note("parameters after each step", steps)
 
 
+@scenario(
+    ref="torch.optim / compiled optimisers",
+    expect="""
+    call 1: compiles, equals eager
+    call 2: reuses, equals eager
+    call 3: reuses, equals eager
+    parameters and memory after each step: equals eager
+    """,
+)
+def dtypes_are_stepped_together(s: Subject) -> None:
+    """Parameters of several dtypes that are stepped at once each keep their dtype, and its precision."""
+    dtypes = torch.float64, torch.float32, torch.float64
+    leaves, steps = [s.randn(3, dtype=dtype).requires_grad_() for dtype in dtypes], []
+    optimiser = torch.optim.RMSprop(leaves, lr=0.1, momentum=0.5, foreach=True)
+    step = s.compile(optimiser.step)
+    for _ in range(3):
+        for leaf in leaves:
+            leaf.grad = s.randn(3, dtype=leaf.dtype)
+        step()
+        steps.append((copy.deepcopy(leaves), memory(optimiser)))
+    s.note("parameters and memory after each step", steps)
+
+
 def scheduled(s: Subject, rate: Any) -> None:
     """Take steps whose rate is halved after each."""
     leaves, steps = leaves_of(s, 3), []
