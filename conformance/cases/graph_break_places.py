@@ -187,7 +187,7 @@ PLACES: dict[str, Callable[[Tensor, Interrupting], Any]] = {
     "call": lambda x, each: each(x + 1) + x,
     "generator": lambda x, each: [x + y for y in each.generate()],
     "comprehension": lambda x, _: [pause(x + n) * n for n in range(3)],
-    "key": lambda x, _: [x * n for n in sorted([2, 1, 3], key=lambda n: pause(-n))],
+    "key": lambda x, _: [x * n for n in sorted([3, 2, 4], key=lambda n: pause(-n))],
 }
 
 

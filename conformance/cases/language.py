@@ -56,7 +56,7 @@ def match(x: Tensor, subject: Any) -> Any:
     """Has a case for each kind of value."""
     match subject:
         case 0 | 1 as number:
-            return x + number
+            return x * (number + 2)
         case int() | float() if subject > 10:
             return x * subject
         case str(text):
@@ -156,8 +156,8 @@ def run_functions(x: Tensor, subject: Any) -> Any:
     def fibonacci(n: int) -> int:
         return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
 
-    adders: list[Any] = [lambda y, n=n: y + n for n in range(3)]
-    late: list[Any] = [lambda y: y + n for n in range(3)]  # noqa: B023 - that it is late is what it is about
+    adders: list[Any] = [lambda y, n=n: y + n for n in range(1, 4)]
+    late: list[Any] = [lambda y: y + n for n in range(1, 4)]  # noqa: B023 - that it is late is what it is about
     added = [adder(x) for adder in (*adders, *late)]
     some = functools.partial(collect, 1, key=subject)
     return (
@@ -188,7 +188,7 @@ def use_contexts(x: Tensor, subject: Any) -> Any:
             log.append(inner)
             if number == subject:
                 break
-            x = x + number
+            x = x + (number + 1)
             if number == 1:
                 raise ValueError
     try:
@@ -217,7 +217,7 @@ def generate(x: Tensor, subject: Any) -> Any:
     def delegate() -> Any:
         first = yield from count(2)
         yield x * (first + 10)
-        yield from (x + n for n in range(subject))
+        yield from (x + n for n in range(1, subject + 1))
 
     closed: list[int] = []
     counter = count(100)
@@ -283,7 +283,7 @@ class Both(Left, Right):
 def inherit(x: Tensor, subject: Any) -> Any:
     """Uses what classes inherit."""
     both: Any = Both("own")
-    both.slot = x * subject
+    both.slot = x * (subject + 1)
     operated = both + 1, 1 + both, Right() @ both, sum([both, both])
     kinds = (
         isinstance(both, Right),
