@@ -118,7 +118,7 @@ def functions_of_one_code_share_the_limit(s: Subject) -> None:
     make: Any = (
         make_shift if s.axis("made") == "closures" else lambda n: functools.partial(shift, n=n)
     )
-    programs = [s.compile(make(n), name=str(n), dynamic=False) for n in range(4)]
+    programs = [s.compile(make(n + 1), name=str(n), dynamic=False) for n in range(4)]
     for _ in range(2):
         for program in programs:
             program(s.ones(2))

@@ -185,7 +185,7 @@ KINDS: dict[str, Callable[[Tensor, Tensor, bool], Any]] = {
 def fields_are_read(s: Subject) -> None:
     """The fields of a record are those of the record of the call, at one graph a value of its flag."""
     make = KINDS[s.axis("kind")]
-    program = s.compile(lambda record: record.x * 2 - record.y if record.flag else record.y + 0)
+    program = s.compile(lambda record: record.x * 2 - record.y if record.flag else -record.y)
     for flag in True, True, False, True, False:
         program(make(s.randn(2), s.randn(2), flag))
 

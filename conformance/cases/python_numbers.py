@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 #: Uses of a number, next to one in a computation.
 USES: dict[str, Callable[[Tensor, Any], Any]] = {
-    "membership": lambda x, n: (x * n, 2 in (n, 7), n in [2, 7], 3 not in (n, 9), n in {4, 6}),
-    "order": lambda x, n: (x * n, sorted([3, n, 1]), max(n, 3), min(2, n)),
-    "flag": lambda x, n: (x * n, sorted([1, 2], reverse=n > 2)),
-    "format": lambda x, n: (x * n, f"{n:+}"),
-    "percent": lambda x, n: (x * n, "%d" % n),  # noqa: UP031 - one of the ways
-    "text": lambda x, n: (x * n, str(n), f"<{n}>", n * "ab"),
-    "key": lambda x, n: (x * n, {2: 5}.get(n), {n: 1}, [5, 6, 7, 8, 9][n], (n, 1) == (2, 1)),
-    "truth": lambda x, n: (x * n, bool(n - 2), n - 3 or "zero", not n, n is n),
-    "kind": lambda x, n: (x * n, type(n).__name__, isinstance(n, int), hash(n), n.bit_length()),
+    "membership": lambda x, n: (-x * n, 2 in (n, 7), n in [2, 7], 3 not in (n, 9), n in {4, 6}),
+    "order": lambda x, n: (-x * n, sorted([3, n, 1]), max(n, 3), min(2, n)),
+    "flag": lambda x, n: (-x * n, sorted([1, 2], reverse=n > 2)),
+    "format": lambda x, n: (-x * n, f"{n:+}"),
+    "percent": lambda x, n: (-x * n, "%d" % n),  # noqa: UP031 - one of the ways
+    "text": lambda x, n: (-x * n, str(n), f"<{n}>", n * "ab"),
+    "key": lambda x, n: (-x * n, {2: 5}.get(n), {n: 1}, [5, 6, 7, 8, 9][n], (n, 1) == (2, 1)),
+    "truth": lambda x, n: (-x * n, bool(n - 2), n - 3 or "zero", not n, n is n),
+    "kind": lambda x, n: (-x * n, type(n).__name__, isinstance(n, int), hash(n), n.bit_length()),
 }
 
 
