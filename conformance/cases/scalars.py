@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 def equal_numbers_differ_in_kind(s: Subject) -> None:
     """Numbers that are equal but of different kinds, such as 1, 1.0 and True, are not taken for each other."""
-    program, x = s.compile(lambda x, n: (x + n, n)), s.arange(3, dtype=torch.int64)
+    program, x = s.compile(lambda x, n: (-x + n, n)), s.arange(3, dtype=torch.int64)
     for number in 1, 1.0, True, 1, True, 0, False, 0.0, 1.0, 0:
         program(x, number)
 
@@ -67,7 +67,7 @@ def special_numbers(s: Subject) -> None:
     """Infinities, both zeros, the least numbers and what is no number are told apart, from call to call."""
 
     def program(x: Tensor, n: float) -> tuple[Any, ...]:
-        return x * n, torch.copysign(x, torch.full_like(x, n)), n, math.copysign(1.0, n)
+        return -x * n, torch.copysign(x, torch.full_like(x, n)), n, math.copysign(1.0, n)
 
     compiled = s.compile(program)
     for number in SPECIAL[s.axis("number")]:

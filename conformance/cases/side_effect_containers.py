@@ -184,7 +184,7 @@ def container_has_two_names(s: Subject) -> None:
         table["first"] = table["second"] = fresh
         held.append(fresh)
         fresh.append(x * 2)
-        return x * len(table["log"])
+        return -x * len(table["log"])
 
     compiled = s.compile(program)
     held: list[Any] = []

@@ -148,7 +148,7 @@ def within(context: Any, program: Callable[..., Found], *args: Any) -> Found:
 class Own(threading.local):
     """Has a number of its own in each thread."""
 
-    number = 1.0
+    number = 4.0
 
 
 @scenario(

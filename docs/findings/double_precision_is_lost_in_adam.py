@@ -4,8 +4,8 @@ Scenario: optimisers/dtypes_are_stepped_together
 Kind: wrong values
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
 Shows: AssertionError
-Root: while it is compiled, torch/optim/adam.py does not take the number of steps, a tensor of float32, for a number of Python
-    as in eager (_get_value): what follows from it, such as 1 - beta**step, has the precision of float32.
+Root: while it is compiled, torch/optim/adam.py does not take the number of steps, a tensor of float32, for a number of
+    Python as in eager (_get_value): what follows from it, such as 1 - beta**step, has the precision of float32.
 Upstream: none found
 """
 

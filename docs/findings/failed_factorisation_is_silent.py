@@ -4,9 +4,9 @@ Scenario: refusals/backward_pass_fails
 Kind: error
 Seen: torch 2.12.1; aot_eager, inductor
 Shows: AssertionError
-Root: the check of what a factorisation returns is an operator without a result (aten::_linalg_check_errors), which is left
-    out of the graph of the backward pass as dead code. Since torch 2.13 it is registered as one that has an effect
-    (torch/_higher_order_ops/effects.py).
+Root: the check of what a factorisation returns is an operator without a result (aten::_linalg_check_errors), which is
+    left out of the graph of the backward pass as dead code. Since torch 2.13 it is registered as one that has an
+    effect (torch/_higher_order_ops/effects.py).
 Upstream: https://github.com/pytorch/pytorch/issues/182965
 """
 
@@ -36,4 +36,6 @@ for scale in 1.0, -1.0:
         raised = False
     except torch.linalg.LinAlgError:
         raised = True
-    assert raised == (scale < 0), f"the factorisation of {scale} times the identity raised: {raised}"
+    assert raised == (scale < 0), (
+        f"the factorisation of {scale} times the identity raised: {raised}"
+    )
