@@ -216,7 +216,7 @@ def generate(x: Tensor, subject: Any) -> Any:
 
     def delegate() -> Any:
         first = yield from count(2)
-        yield x * (first + 10)
+        yield first, x * 10
         yield from (x + n for n in range(1, subject + 1))
 
     closed: list[int] = []
