@@ -363,6 +363,10 @@ def test_a_matrix_lists_implementations_that_are_shipped_once_each(name: str) ->
     assert len(set(listed)) == len(listed)
 
 
+def test_the_matrix_of_all_leaves_nothing_out() -> None:
+    assert sorted(matrix("all")) == sorted(shipped())
+
+
 def test_a_matrix_that_is_none_is_told_which_there_are() -> None:
     with pytest.raises(ProfileError, match=r"no matrix 'ful'; .*matrix\.toml has full"):
         matrix("ful")
