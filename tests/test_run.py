@@ -247,10 +247,11 @@ def draw(seed: str, number: int) -> list[str]:
 EXPECTED = {Verdict.PASS, Verdict.IMPROVED, Verdict.XFAIL, Verdict.UNSUPPORTED}
 
 
-@pytest.mark.parametrize(("isolation", "number"), [("fork", 40), ("spawn", 12)])
-@pytest.mark.parametrize("seed", ["1", "2"])
+@pytest.mark.parametrize(
+    ("isolation", "number", "seed"), [("fork", 40, "1"), ("fork", 40, "2"), ("spawn", 12, "1")]
+)
 def test_trials_in_random_order_tell_the_stories_that_conform(
-    tmp_path: Path, seed: str, isolation: str, number: int
+    tmp_path: Path, isolation: str, number: int, seed: str
 ) -> None:
     ran = run(
         *touchstone("run", *draw(seed, number), "--implementation=eager"),
