@@ -27,6 +27,14 @@ PROGRAMS = {
     "results share nothing with arguments": """
         assert (x * 1).untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
     """,
+    "a copy has memory of its own": """
+        copied = copy.deepcopy(x)
+        copied.add_(1)
+        assert copied.device.type == "paper" and x.cpu().tolist() == [[0, 1, 2], [3, 4, 5]]
+    """,
+    "numbers stand for tensors": """
+        assert (x % 4).cpu().tolist() == [[0, 1, 2], [3, 0, 1]]
+    """,
     "strides are kept": """
         assert torch.empty_like(x.t()).stride() == (1, 3)
         assert (x.t() + 1).stride() == (1, 3)
@@ -87,14 +95,14 @@ PROGRAMS = {
 
 
 RUN = """
-import json, sys, textwrap, traceback
+import copy, json, sys, textwrap, traceback
 import torch
 import conformance.devices.paper
 found = {}
 for name, program in json.load(sys.stdin).items():
     x = torch.arange(6.0, device="paper").reshape(2, 3)
     try:
-        exec(textwrap.dedent(program), {"torch": torch, "x": x})
+        exec(textwrap.dedent(program), {"copy": copy, "torch": torch, "x": x})
     except Exception:
         found[name] = traceback.format_exc()
 print(json.dumps(found))

@@ -115,7 +115,7 @@ def _lower(value: Any) -> Any:  # noqa: ANN401 - any argument of any operator
 
 def _on_cpu(op: torch._ops.OpOverload, *args: object, **kwargs: object) -> object:
     """Run an operator on the CPU, on the memory of its arguments; results keep what its schema says of aliases."""
-    lowered, options = _pytree.tree_map(_lower, (args, kwargs))
+    lowered, options = _pytree.tree_map(_lower, (_wrap(op, args), kwargs))
     for argument in op._schema.arguments:
         if argument.is_out:  # an operator may resize it
             options[argument.name] = torch.empty(0, dtype=options[argument.name].dtype)
@@ -127,6 +127,15 @@ def _on_cpu(op: torch._ops.OpOverload, *args: object, **kwargs: object) -> objec
         return _raise(results, returns[0], given, seen)
     return tuple(
         _raise(each, what, given, seen) for each, what in zip(results, returns, strict=True)
+    )
+
+
+def _wrap(op: torch._ops.OpOverload, args: Sequence[object]) -> tuple[object, ...]:
+    """Numbers that stand for tensors, which torch unwraps on the way to a kernel in Python, as tensors again."""
+    wanted = [str(argument.type) == "Tensor" for argument in op._schema.arguments]
+    return tuple(
+        torch.tensor(each) if tensor and isinstance(each, bool | int | float | complex) else each
+        for each, tensor in zip(args, wanted, strict=False)
     )
 
 
@@ -227,6 +236,20 @@ def _reduce(packet: torch._ops.OpOverloadPacket) -> Callable[..., object]:
 
 
 backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())
+
+
+_clone: Callable[[Any], Any] = torch.UntypedStorage.clone
+
+
+def _clone_storage(storage: Any) -> Any:  # noqa: ANN401 - any of torch's kinds of storage
+    """A storage with the same bytes: torch asks for an allocator of the device, of which there is none in Python."""
+    if storage.device.type != NAME:
+        return _clone(storage)
+    held = torch.empty(0, dtype=torch.uint8, device=NAME).set_(storage)
+    return _relabel(_lower(held).clone(), _EXTENSION).untyped_storage()
+
+
+torch.UntypedStorage.clone = _clone_storage  # type: ignore[method-assign]
 
 
 def _tag(storage: Any) -> str | None:  # noqa: ANN401 - any of torch's kinds of storage
