@@ -246,9 +246,8 @@ def _artefacts(code: CodeType, spaces: Sequence[Mapping[str, Any]]) -> Iterator[
 
 
 def _newest_modules() -> Iterator[str]:
-    yield from list(
-        itertools.islice(reversed(sys.modules), 32)
-    )  # in one piece: other threads may be importing
+    # Each list is made in one piece, because other threads may be importing.
+    yield from list(itertools.islice(reversed(sys.modules), 32))
     yield from reversed(list(sys.modules))
 
 

@@ -158,9 +158,9 @@ def _digest(text: str) -> str:
 
 def _embed(value: object) -> str:
     """JSON, compressed, as text: a tenth of its size, and no character of it means anything to HTML."""
-    whole = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
-    text = json.dumps(json.loads(whole), separators=(",", ":"))  # lone surrogates end some browsers
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    readable = text.encode("utf-8", "replace")  # lone surrogates end some browsers
+    return base64.b64encode(gzip.compress(readable, mtime=0)).decode()
 
 
 def _word(verdict: Verdict) -> str:
