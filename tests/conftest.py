@@ -7,8 +7,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from conformance.session import Session, Settings, open_folder
 from harness import catalog
@@ -17,8 +19,39 @@ from harness.fork import Fork
 from harness.model import Implementation, Result
 from harness.needs import NEEDS
 
+#: Modules whose tests share something made for the module, which takes seconds: one worker has them all.
+_TOGETHER = frozenset(
+    f"tests/test_{name}.py"
+    for name in (
+        "catalog",
+        "controls",
+        "devices",
+        "findings",
+        "mutants",
+        "record",
+        "shards",
+        "untrusted",
+    )
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 Try = Callable[..., Result]
+
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]
+    """One test after another to whichever worker is free, but for modules whose tests stay together.
+
+    Not `--dist loadgroup`: xdist 3.8 writes groups into an attribute that pytest 9.2 no longer has, silently.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module in _TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together | None:  # noqa: ANN401 - xdist's own
+    """The scheduler for `-n` alone."""
+    return _Together(config, log) if config.getoption("dist") == "load" else None
 
 
 @pytest.fixture(scope="session")

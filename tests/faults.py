@@ -170,10 +170,16 @@ def flood(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
 
 
 def gush(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
-    """Prints a gigabyte."""
+    """Prints, slowly once it is too much, until somebody makes its output shorter: a gigabyte at most."""
     chunk = b"x" * (1 << 20)
-    for _ in range(1 << 10):
+    length = 0
+    for printed in range(1 << 10):
         os.write(1, chunk)
+        length, before = os.fstat(1).st_size, length
+        if length < before:
+            print("it became shorter", flush=True)  # noqa: T201 - the fault is to print
+            break
+        time.sleep(0.01 if printed > 100 else 0)  # a machine with much to do looks seldom
     print("the last line", flush=True)  # noqa: T201 - the fault is to print
     return lambda *args: module(*args)
 

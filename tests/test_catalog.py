@@ -15,9 +15,6 @@ from harness.catalog import CASES, CatalogError, Entry, read, read_module, varia
 from harness.lint import lint
 from harness.story import parse
 
-#: What is made for this module is made once, whichever worker has it.
-pytestmark = pytest.mark.xdist_group("catalog")
-
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "harness" / "catalog.schema.json"
 

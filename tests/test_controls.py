@@ -21,9 +21,6 @@ from harness.record import read
 from harness.story import Tier
 from reports import html, markdown, text
 
-#: What is made for this module is made once, whichever worker has it.
-pytestmark = pytest.mark.xdist_group("controls")
-
 ONE = "aliasing/kept_results_stay"
 
 

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-#: What is made for this module is made once, whichever worker has it.
-pytestmark = pytest.mark.xdist_group("devices")
-
 ROOT = Path(__file__).resolve().parent.parent
 
 PROGRAMS = {

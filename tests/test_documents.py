@@ -148,7 +148,7 @@ def test_the_two_commands_only_set_up_what_is_missing_under_any_shell(
     )
     wanted = {
         "run": "touchstone run a word -x\n",
-        "test": "python -m pytest -n auto --dist loadgroup a word -x\n",
+        "test": "python -m pytest -n auto a word -x\n",
     }
     assert (ran.stdout, ran.returncode) == (wanted[script], 0), ran.stderr
 

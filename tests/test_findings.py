@@ -10,9 +10,6 @@ from findings import Finding
 
 from harness import catalog
 
-#: What is made for this module is made once, whichever worker has it.
-pytestmark = pytest.mark.xdist_group("findings")
-
 EVERY = findings.every()
 TORCH = version("torch").partition("+")[0]
 

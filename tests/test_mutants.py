@@ -18,9 +18,6 @@ from conformance.session import Session
 from harness import catalog
 from harness.catalog import Entry, Variant
 
-#: What is made for this module is made once, whichever worker has it.
-pytestmark = pytest.mark.xdist_group("mutants")
-
 CONTENT = declared.read()
 ENTRIES = {entry.id: entry for entry in catalog.read()}
 PAGE = (ROOT / "docs" / "kill-matrix.md").read_text(encoding="utf-8")

@@ -43,9 +43,6 @@ from harness.story import RESET, Act, Call, Note, Step, Tier, Told
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: What is made for this module is made once, whichever worker has it.
-pytestmark = pytest.mark.xdist_group("record")
-
 ROOT = Path(__file__).resolve().parent.parent
 BOUNDED = settings(max_examples=40, deadline=None, derandomize=True)
 REAL = ("aliasing/one_argument_becomes_two", "modules/*", "recompiles/wrappers_share_a_history")

@@ -247,7 +247,7 @@ def draw(seed: str, number: int) -> list[str]:
 EXPECTED = {Verdict.PASS, Verdict.IMPROVED, Verdict.XFAIL, Verdict.UNSUPPORTED}
 
 
-@pytest.mark.parametrize(("isolation", "number", "seed"), [("fork", 40, "1"), ("spawn", 6, "2")])
+@pytest.mark.parametrize(("isolation", "number", "seed"), [("fork", 12, "1"), ("spawn", 3, "2")])
 def test_trials_in_random_order_tell_the_stories_that_conform(
     tmp_path: Path, isolation: str, number: int, seed: str
 ) -> None:

@@ -23,9 +23,6 @@ from harness.model import Trial
 from harness.record import SCHEMA, Record, RecordError, read
 from harness.shard import Shard, ShardError, durations, read_shard, split
 
-#: What is made for this module is made once, whichever worker has it.
-pytestmark = pytest.mark.xdist_group("shards")
-
 BOUNDED = settings(max_examples=150, deadline=None, derandomize=True)
 
 #: What every trial costs at least, as docs/ci.md has it.

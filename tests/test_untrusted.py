@@ -46,10 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 
-#: What is made for this module is made once, whichever worker has it.
-pytestmark = pytest.mark.xdist_group("untrusted")
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("hostile")
