@@ -127,14 +127,14 @@ class Watch:
 
 
 def _drop(output: Path) -> None:
-    """Make a file short that others append to: its end is kept."""
+    """Make a file short that others append to: its end is kept, and comes before what they append from now on."""
     with contextlib.suppress(OSError):
         if output.stat().st_size <= PRINTED:
             return
         with output.open("r+b") as file:
             size = file.seek(-_KEPT, os.SEEK_END)
             kept = file.read()
-            file.truncate(0)
-        note = f"[... {size} bytes before this were dropped while the trial ran ...]\n"
-        with output.open("ab") as file:
+            note = f"[... {size} bytes before this were dropped while the trial ran ...]\n"
+            file.seek(0)
             file.write(note.encode() + kept)
+            file.truncate()

@@ -110,8 +110,13 @@ def first_variants() -> list[tuple[Entry, Variant]]:
 
 
 def touchstone(*arguments: str) -> list[str]:
-    """The command line of `touchstone`, independent of PATH; no second look is taken unless one is asked for."""
-    quick = arguments[:1] == ("run",) and not any("--second-look" in each for each in arguments)
+    """The command line of `touchstone`, independent of PATH.
+
+    A run takes no second look and begins no workers unless it is asked to: neither costs a run of few trials nothing.
+    """
+    more: list[str] = []
+    if arguments[:1] == ("run",):
+        more += [] if any("--second-look" in each for each in arguments) else ["--second-look=0"]
+        more += [] if any(each.startswith("-n") for each in arguments) else ["-n0"]
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    more = ["--second-look=0"] if quick else []
     return [sys.executable, "-m", "conformance", *arguments[:end], *more, *arguments[end:]]
