@@ -593,7 +593,9 @@ def run(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_record_of_a_run_is_accepted(checkout: Path) -> None:
     cases = checkout / "conformance/cases/numbers.py"
-    ran = run(checkout, "conformance", "run", "--implementation=eager", "-n2", "-oout")
+    ran = run(
+        checkout, "conformance", "run", "--implementation=eager", "-n0", "--second-look=0", "-oout"
+    )
     assert ran.returncode == 1, ran.stdout
     dry = run(checkout, "conformance", "accept", "out/record.jsonl", "--dry-run")
     assert (dry.returncode, dry.stderr) == (0, "")
@@ -616,7 +618,8 @@ def test_a_record_of_a_run_is_accepted(checkout: Path) -> None:
 
 
 def test_pytest_accepts_what_all_tell_alike_and_then_conforms(checkout: Path) -> None:
-    asked = ["pytest", "conformance/", "-n2", "--accept", "--implementation=eager"]
+    asked = ["pytest", "conformance/", "-n2", "--second-look=0", "--accept"]
+    asked += ["--implementation=eager"]
     profile = checkout / "wrong.toml"
     backend = f'[environ]\nPYTHONPATH = "{Path(__file__).parent}"\n'
     profile.write_text(f'name = "wrong"\nbackend = "faults:wrong"\n{backend}')

@@ -24,7 +24,7 @@ from test_record import header, result
 from test_run import assert_whole
 
 from conformance.session import Session, Settings
-from harness import answer, catalog
+from harness import answer, catalog, kin
 from harness.isolate import Spawn
 from harness.model import Exit, Implementation, Job, Verdict
 from harness.record import Record, Writer, read, read_interrupted
@@ -67,6 +67,13 @@ def wait_for_results(folder: Path, number: int) -> None:
     while time.monotonic() < deadline and text.count('"record":"result"') < number:
         time.sleep(0.01)
         text = "".join(part.read_text() for part in folder.glob("record.jsonl.*.part"))
+
+
+def is_zygote(pid: int) -> bool:
+    """Whether this is the process whose forks are trials, and none of them."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    parent = re.findall(r"PPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())[0]
+    return b"zygote" in command and b"zygote" not in Path(f"/proc/{parent}/cmdline").read_bytes()
 
 
 def counts(record: Record) -> Counter[Verdict]:
@@ -228,7 +235,14 @@ def test_a_killed_worker_costs_the_trial_that_it_was_at_and_no_others(
     wait_for_results(tmp_path, 3)
     (folder,) = temporary.glob("touchstone-*")
     worker = next(folder.glob("worker-*"))
+    zygotes = [pid for pid in kin.family(running.pid) if is_zygote(pid)]
+    assert zygotes
+    for pid in zygotes:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(1)  # no trial ends now: each worker is soon at one
     os.kill(int(worker.name.removeprefix("worker-")), signal.SIGKILL)
+    for pid in zygotes:
+        os.kill(pid, signal.SIGCONT)
     code, said = end(running)
     record = read(tmp_path / "record.jsonl")
     found = counts(record)

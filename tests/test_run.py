@@ -100,7 +100,7 @@ def test_a_node_id_with_a_cell_and_k_choose_like_anywhere_in_pytest(tmp_path: Pa
 
 def test_lf_runs_what_failed_last_time_and_nothing_else(tmp_path: Path) -> None:
     asked = [f"--implementation={profile(tmp_path, 'wrong')}", f"--report={tmp_path}", "-q"]
-    asked += ["-o", f"cache_dir={tmp_path / 'cache'}"]
+    asked += ["-o", f"cache_dir={tmp_path / 'cache'}", "--second-look=0"]
     first = run(sys.executable, "-m", "pytest", "conformance/cases/autocast.py", *asked)
     assert "2 failed" in first.stdout, first.stdout
     both = ["conformance/cases/autocast.py", "conformance/cases/modules.py", "--lf"]
@@ -115,7 +115,8 @@ def test_xdist_workers_and_one_process_make_the_same_record(tmp_path: Path) -> N
         ran = run(
             *touchstone(
                 "run",
-                "aliasing/*",
+                "modules/*",
+                "autocast/*",
                 "--implementation=eager",
                 f"-n{workers}",
                 f"-o{tmp_path / workers}",
@@ -126,7 +127,7 @@ def test_xdist_workers_and_one_process_make_the_same_record(tmp_path: Path) -> N
         assert_whole(record)
         stories.append({r.trial: r.exit.observation.story for r in record.results})
     assert stories[0] == stories[1]
-    assert len(stories[0]) >= 8
+    assert len(stories[0]) >= 6
 
 
 def test_a_fault_costs_its_own_trials_and_no_others(tmp_path: Path) -> None:

@@ -10,22 +10,31 @@ Root: the damaged entry is left and the code is generated again, but write in to
 Upstream: none found
 """
 
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-PROGRAM = (
-    "import sys, torch; torch.compile(lambda x: x.sin() + 1, backend=sys.argv[1])(torch.ones(3))"
-)
+import torch
+
+
+def compile_once(folder):
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
+    torch.compile(lambda x: x.sin() + 1, backend=sys.argv[1])(torch.ones(3))
+
+
+def end_of_a_process(folder):
+    process = multiprocessing.get_context("fork").Process(target=compile_once, args=(folder,))
+    process.start()
+    process.join()
+    return process.exitcode
+
 
 with tempfile.TemporaryDirectory() as folder:
-    command = [sys.executable, "-c", PROGRAM, sys.argv[1]]
-    environ = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": folder}
-    subprocess.run(command, env=environ, check=True)  # noqa: S603
+    assert end_of_a_process(folder) == 0
     for file in Path(folder).rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    status = subprocess.run(command, env=environ).returncode  # noqa: S603
+    status = end_of_a_process(folder)
     assert status == 0, f"the second process ended with status {status}"
