@@ -111,6 +111,47 @@ def give_same(s: Subject, ready: Any) -> None:
     ready(s.randn(3), s.randn(3))
 
 
+@scenario(
+    ref="torch.compiler: ahead-of-time compilation / guards",
+    needs=("ahead_of_time", "fullgraph"),
+    expect="""
+    compile ahead of time: compiles, succeeds
+    call 1: reuses, mutates argument 0, equals eager
+    right or refused = True
+    call 2: reuses, mutates argument 0, equals eager
+    save: succeeds
+    change: a fresh process goes on
+    load: succeeds
+    call 3: reuses, mutates argument 0, equals eager
+    right or refused = True
+    call 4: reuses, mutates argument 0, equals eager
+    """,
+)
+def overlapping_views_are_right_or_refused(s: Subject) -> None:
+    """What was compiled for two tensors is right for two views of one, of which it writes one, or raises."""
+    ready = s.ahead(shift, (s.randn(3), s.randn(3)))
+    give_overlapping(s, ready)
+    ready.save(s.path("shift"))
+    s.elsewhere(give_overlapping_to_loaded, s.path("shift"))
+
+
+def give_overlapping_to_loaded(s: Subject, path: str) -> None:
+    """Load what was saved, and call it as before."""
+    give_overlapping(s, s.load(path))
+
+
+def give_overlapping(s: Subject, ready: Any) -> None:
+    """Call it with two tensors, with two parts of one, and with two again."""
+    memory = s.ones(4)
+    ready(s.randn(3), s.randn(3))
+    try:
+        right = ready.target(memory[:3], memory[1:]).tolist() == [2, 2, 3]
+    except Exception:  # noqa: BLE001 - to refuse is as good
+        right = memory.tolist() == [1, 1, 1, 1]
+    s.tell("right or refused", right)
+    ready(s.randn(3), s.randn(3))
+
+
 def double(x: Tensor) -> Tensor:
     """Twice the argument."""
     return x * 2
