@@ -7,6 +7,7 @@ argument of the decorator is a literal, so all of the catalog but the bodies can
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -143,6 +144,12 @@ def read_module(file: Path) -> list[Entry]:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise CatalogError([f"{file}: is no UTF-8 text: {error}"]) from error
+    return list(_entries(file, text))
+
+
+@functools.cache
+def _entries(file: Path, text: str) -> tuple[Entry, ...]:
+    """The scenarios of a module's text: a run asks for them several times."""
     try:
         tree = ast.parse(text, filename=str(file))
     except SyntaxError as error:
@@ -167,7 +174,7 @@ def read_module(file: Path) -> list[Entry]:
                     problems += error.problems
     if problems:
         raise CatalogError(problems)
-    return entries
+    return tuple(entries)
 
 
 def _entry(file: Path, rows: Sequence[str], node: ast.FunctionDef, call: ast.Call) -> Entry:

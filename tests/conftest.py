@@ -112,7 +112,7 @@ def first_variants() -> list[tuple[Entry, Variant]]:
 def touchstone(*arguments: str) -> list[str]:
     """The command line of `touchstone`, independent of PATH.
 
-    A run takes no second look and begins no workers unless it is asked to: neither costs a run of few trials nothing.
+    A run takes no second look and begins no workers unless it is asked to: for few trials, each takes seconds.
     """
     more: list[str] = []
     if arguments[:1] == ("run",):

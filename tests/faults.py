@@ -177,7 +177,7 @@ def gush(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
         os.write(1, chunk)
         length, before = os.fstat(1).st_size, length
         if length < before:
-            print("it became shorter", flush=True)  # noqa: T201 - the fault is to print
+            print(f"it became shorter after {printed} MiB", flush=True)  # noqa: T201 - the fault is to print
             break
         time.sleep(0.01 if printed > 100 else 0)  # a machine with much to do looks seldom
     print("the last line", flush=True)  # noqa: T201 - the fault is to print

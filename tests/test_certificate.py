@@ -79,7 +79,7 @@ def test_a_trial_that_differs_is_named_with_conditions_and_the_first_event(
     found = certify(runs)
     [deviation] = found.deviations
     assert str(deviation).startswith(f"{TWO.trial.id}: {said}")
-    assert str(found).startswith("1 of 2 trials did not tell the same story under 3 conditions")
+    assert str(found).startswith("1 of 2 trials did not tell the same story under 4 conditions")
     assert found.digests["usual"] == found.digests["third"] != found.digests["odd"]
 
 
@@ -164,11 +164,11 @@ def certified(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def test_a_part_of_the_catalog_is_the_same_under_conditions(tmp_path: Path) -> None:
-    names = ("usual", "random", "folder")
+    names = ("usual", "random", "threads", "folder")
     ran = certified(tmp_path, SOME, *(f"--condition={name}" for name in names))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     value = json.loads((tmp_path / "certificate.json").read_text())
-    assert f"{value['trials']} trials told the same story under 3 conditions" in ran.stdout
+    assert f"{value['trials']} trials told the same story under 4 conditions" in ran.stdout
     assert value["trials"] == 2
     drawn = value["conditions"][1]["environ"]["PYTHONHASHSEED"]
     told = read(tmp_path / "random" / "record.jsonl").header["implementations"]["eager"]

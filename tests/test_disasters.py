@@ -21,10 +21,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, touchstone
 from test_record import header, result
-from test_run import assert_whole
+from test_run import assert_whole, zygote_at_work
 
 from conformance.session import Session, Settings
-from harness import answer, catalog, kin
+from harness import answer, catalog
 from harness.isolate import Spawn
 from harness.model import Exit, Implementation, Job, Verdict
 from harness.record import Record, Writer, read, read_interrupted
@@ -59,21 +59,6 @@ def end(running: subprocess.Popen[str]) -> tuple[int, str]:
     """The exit code of a run and what it said."""
     said, _ = running.communicate(timeout=240)
     return running.returncode, said
-
-
-def wait_for_results(folder: Path, number: int) -> None:
-    deadline = time.monotonic() + 120
-    text = ""
-    while time.monotonic() < deadline and text.count('"record":"result"') < number:
-        time.sleep(0.01)
-        text = "".join(part.read_text() for part in folder.glob("record.jsonl.*.part"))
-
-
-def is_zygote(pid: int) -> bool:
-    """Whether this is the process whose forks are trials, and none of them."""
-    command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    parent = re.findall(r"PPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())[0]
-    return b"zygote" in command and b"zygote" not in Path(f"/proc/{parent}/cmdline").read_bytes()
 
 
 def counts(record: Record) -> Counter[Verdict]:
@@ -180,7 +165,7 @@ def test_a_deleted_temporary_folder_costs_the_trials_in_flight_and_no_others(
     tmp_path: Path, temporary: Path
 ) -> None:
     running = start(temporary, *SOME, "-n2", f"-o{tmp_path}")
-    wait_for_results(tmp_path, 5)
+    zygote_at_work(tmp_path, 5)
     (folder,) = temporary.glob("touchstone-*")
     shutil.rmtree(folder, ignore_errors=True)
     code, said = end(running)
@@ -232,17 +217,13 @@ def test_a_killed_worker_costs_the_trial_that_it_was_at_and_no_others(
     tmp_path: Path, temporary: Path
 ) -> None:
     running = start(temporary, *SOME, "-n2", f"-o{tmp_path}")
-    wait_for_results(tmp_path, 3)
+    zygote = zygote_at_work(tmp_path, 3)
     (folder,) = temporary.glob("touchstone-*")
     worker = next(folder.glob("worker-*"))
-    zygotes = [pid for pid in kin.family(running.pid) if is_zygote(pid)]
-    assert zygotes
-    for pid in zygotes:
-        os.kill(pid, signal.SIGSTOP)
+    os.kill(zygote, signal.SIGSTOP)
     time.sleep(1)  # no trial ends now: each worker is soon at one
     os.kill(int(worker.name.removeprefix("worker-")), signal.SIGKILL)
-    for pid in zygotes:
-        os.kill(pid, signal.SIGCONT)
+    os.kill(zygote, signal.SIGCONT)
     code, said = end(running)
     record = read(tmp_path / "record.jsonl")
     found = counts(record)
@@ -284,7 +265,7 @@ def test_a_run_waits_for_another_that_ends_in_its_folder(tmp_path: Path, tempora
     other = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     running = start(temporary, "autocast/*", "--implementation=eager", "-n0", f"-o{tmp_path}")
-    wait_for_results(tmp_path, 2)
+    zygote_at_work(tmp_path, 2)
     time.sleep(2)
     assert running.poll() is None
     assert not (tmp_path / "record.jsonl").exists()

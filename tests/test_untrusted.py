@@ -454,7 +454,7 @@ def test_a_record_with_anything_wrong_is_read_or_refused_in_a_sentence(tmp_path:
     rows = [json.loads(row) for row in path.read_text().splitlines()]
     chance = random.Random(20)  # noqa: S311 - the same every time
     refused: list[str] = []
-    for number in range(300):
+    for number in range(600):
         path.write_text(mutated(rows, chance) + "\n")
         started = time.monotonic()
         try:
@@ -462,7 +462,7 @@ def test_a_record_with_anything_wrong_is_read_or_refused_in_a_sentence(tmp_path:
         except RecordError as error:
             refused.append(str(error))
         assert time.monotonic() - started < 5, number
-    assert 150 < len(refused) < 300
+    assert 300 < len(refused) < 600
     assert all(each.isprintable() and len(each) < 600 for each in refused)
 
 

@@ -110,7 +110,9 @@ def _run(asked: argparse.Namespace) -> int:
     arguments = [
         str(HERE / "cases"),
         *("-c", str(HERE / "touchstone.ini"), f"--rootdir={HERE.parent}"),
-        *("-p", "no:cacheprovider", "-n", asked.workers, "--dist=worksteal"),
+        # Plugins of the user's own tests would take part, and some import much.
+        *("--disable-plugin-autoload", "-p", "xdist.plugin", "-p", "no:cacheprovider"),
+        *("-n", asked.workers, "--dist=worksteal"),
         *(f"--implementation={name}" for name in asked.implementation or ()),
         *(f"--select={pattern}" for pattern in select),
         *(f"--known={file}" for file in asked.known or ()),

@@ -132,7 +132,7 @@ def _on_cpu(op: torch._ops.OpOverload, *args: object, **kwargs: object) -> objec
 
 def _wrap(op: torch._ops.OpOverload, args: Sequence[object]) -> tuple[object, ...]:
     """Numbers that stand for tensors, which torch unwraps on the way to a kernel in Python, as tensors again."""
-    wanted = [str(argument.type) == "Tensor" for argument in op._schema.arguments]
+    wanted = [isinstance(argument.type, torch.TensorType) for argument in op._schema.arguments]
     return tuple(
         torch.tensor(each) if tensor and isinstance(each, bool | int | float | complex) else each
         for each, tensor in zip(args, wanted, strict=False)
