@@ -12,6 +12,8 @@ setup() {
     }
     [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
     . "$folder/bin/activate"
+    # What is installed as editable would be compiled anew by each process.
+    unset PYTHONDONTWRITEBYTECODE
     # Installed again only when what is to be installed has changed.
     wanted="$(cat pyproject.toml .ci/setup.sh)"
     for group in "$@"; do
