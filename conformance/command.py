@@ -34,7 +34,13 @@ from harness.record import RecordError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command; returns the exit code."""
     parser = _parser()
-    asked = parser.parse_args(arguments)
+    own, passed_on = _divide(sys.argv[1:] if arguments is None else arguments)
+    asked = parser.parse_args(own)
+    if passed_on and "passed_on" not in asked:
+        parser.error(
+            f"only `touchstone run` passes on what stands after `--`, to pytest; found {' '.join(passed_on)}"
+        )
+    asked.passed_on = passed_on
     command: Callable[[argparse.Namespace], int] = asked.command
     try:
         return command(asked)
@@ -47,6 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         tell(f"{error.filename or 'a file'}: {error.strerror}")
         return USAGE
+
+
+def _divide(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """What stands before and after `--`, which argparse takes only where names may stand."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:end], arguments[end + 1 :]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, touchstone
 
+from conformance.exits import USAGE
 from harness import catalog
 from harness.judge import fails
 from harness.model import Verdict
@@ -96,6 +97,20 @@ def test_a_node_id_with_a_cell_and_k_choose_like_anywhere_in_pytest(tmp_path: Pa
         f"--report={tmp_path}",
     )
     assert re.search(r"\b2/\d{3,} tests collected", chosen.stdout), chosen.stdout
+
+
+def test_what_stands_after_two_dashes_goes_to_pytest(tmp_path: Path) -> None:
+    for select, found in ("modules/*", "modules.py::"), ("", "2/"):
+        asked = [*filter(None, [select]), "--implementation=eager", f"-o{tmp_path}"]
+        ran = run(*touchstone("run", *asked, "--", "--collect-only", "-q", "-k", "mode_is_toggled"))
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert found in ran.stdout
+    refused = run(*touchstone("list", "--", "-q"))
+    assert refused.returncode == USAGE
+    assert (
+        "only `touchstone run` passes on what stands after `--`, to pytest; found -q"
+        in refused.stderr
+    )
 
 
 def test_lf_runs_what_failed_last_time_and_nothing_else(tmp_path: Path) -> None:

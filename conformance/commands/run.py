@@ -48,6 +48,7 @@ def add(commands: Commands) -> None:
         _RUN_EXAMPLES + EXIT_CODES,
         _run,
     )
+    parser.set_defaults(passed_on=())
     parser.add_argument("select", nargs="*", metavar="GLOB", help="ids to run (default: all)")
     add_implementations(parser)
     parser.add_argument(
@@ -104,9 +105,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    select = [each for each in asked.select if not each.startswith("-")]
-    passed_on = [each for each in asked.select if each.startswith("-")]
-    check_selects(select, well_formed())
+    check_selects(asked.select, well_formed())
     arguments = [
         str(HERE / "cases"),
         *("-c", str(HERE / "touchstone.ini"), f"--rootdir={HERE.parent}"),
@@ -114,11 +113,11 @@ def _run(asked: argparse.Namespace) -> int:
         *("--disable-plugin-autoload", "-p", "xdist.plugin", "-p", "no:cacheprovider"),
         *("-n", asked.workers, "--dist=worksteal"),
         *(f"--implementation={name}" for name in asked.implementation or ()),
-        *(f"--select={pattern}" for pattern in select),
+        *(f"--select={pattern}" for pattern in asked.select),
         *(f"--known={file}" for file in asked.known or ()),
         *(f"{option}={value}" for option, value in _single(asked).items() if value is not None),
         *(["--strict-verdicts"] if asked.strict else []),
-        *passed_on,
+        *asked.passed_on,
     ]
     return int(pytest.main(arguments))
 
