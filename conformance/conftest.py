@@ -24,6 +24,7 @@ from conformance.request import (
     Request,
     RequestError,
     begin,
+    check_folder,
     find_request,
     go_on,
     leave,
@@ -161,6 +162,8 @@ def pytest_configure(config: pytest.Config) -> None:
             else (begin(_options(config)), None)
         )
         entries = (*request.known, *known.read())
+        report = Path(config.getoption("--report") or (old.parent if old else "touchstone-report"))
+        check_folder(report)
     except _REFUSALS as error:
         raise pytest.UsageError(visible(str(error))) from None
     ending = config.stash[_ending] = Ending()
@@ -171,11 +174,10 @@ def pytest_configure(config: pytest.Config) -> None:
     leave(folder, "request", request)
     if config.option.collectonly:
         return
-    report = config.getoption("--report") or (old.parent if old else "touchstone-report")
     recorder = Recorder(
         session,
         request,
-        Path(report).absolute(),
+        report.absolute(),
         ending,
         begun=(old, record) if old and record else None,
         accepting=config.getoption("--accept"),

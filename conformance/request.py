@@ -115,6 +115,20 @@ def begin(options: Mapping[str, Any]) -> Request:
     )
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse, before anything is started, a place that can take no report.
+
+    Raises:
+        RequestError: it is no folder and cannot become one, or nothing can be written there.
+    """
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "lets nothing be written" if there.is_dir() else "is no folder"
+        raise RequestError(
+            f"the report cannot be written into {folder}: {there} {why}; name another folder"
+        )
+
+
 def _second_look(options: Mapping[str, Any]) -> float:
     seconds = SECOND_LOOK if options["second_look"] is None else float(options["second_look"])
     if not 0 <= seconds < math.inf:

@@ -43,6 +43,9 @@ from harness.story import Tier, from_json, parse, to_json
 FORMAT = 2
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
+#: What each of our files begins with.
+_BEGINS = '{"record":"header"'
+
 _KINDS = ("header", "text", "result", "again", "footer")
 
 #: Texts longer than this are written once and referred to.
@@ -237,8 +240,11 @@ def read_interrupted(path: Path) -> Record:
     rows = _rows(path)
     if _grows(path):
         raise RecordError(f"{path} is still being written by a run; wait for its end, or end it")
-    if rows and not _is_json(rows[-1]):
-        rows.pop()
+    cut = rows.pop() if rows and not _is_json(rows[-1]) else ""
+    if not rows and not _BEGINS.startswith(cut[: len(_BEGINS)]):
+        raise RecordError(
+            f"{path} is no record: it begins with {cut[:40]!r}; give a file that `touchstone run` wrote"
+        )
     if not rows:
         raise RecordError(f"{path} is empty: its run ended before its first result; run again")
     values = [_parse(path, number, row, len(rows)) for number, row in enumerate(rows, start=1)]

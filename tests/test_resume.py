@@ -44,6 +44,13 @@ def options(**given: object) -> Mapping[str, object]:
 # a record without its end
 
 
+def test_what_is_no_record_is_not_taken_for_the_beginning_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    path.write_text("junk", encoding="utf-8")
+    with pytest.raises(RecordError, match="is no record: it begins with 'junk'; give a file"):
+        read_interrupted(path)
+
+
 @BOUNDED
 @given(st.integers(0, 10_000))
 def test_wherever_a_record_breaks_off_the_results_before_are_there(

@@ -391,7 +391,12 @@ BAD: Sequence[tuple[list[str], int, str]] = [
     ),
     (["run", "--time-limit=0"], 4, "--time-limit is 0.0; give a number of seconds above 0"),
     (["run", "--memory-limit=0"], 4, "--memory-limit is 0.0; give a number of GiB above 0"),
-    (["run", "-n0", "--implementation=eager", "-oLICENSE"], 4, "the report cannot be written into"),
+    (
+        ["run", "-n0", "--implementation=eager", "-oLICENSE"],
+        4,
+        "LICENSE is no folder; name another folder",
+    ),
+    (["run", "-n-1"], 4, "'-1' is no number of processes; give 0, 1, 2 or so, or auto"),
     (["run", "nothing/*"], 4, "no scenario matches 'nothing/*'"),
     (["run", "aliasin/*"], 4, "did you mean aliasing"),
     (["run", "--isolation=magic"], 4, "invalid choice: 'magic'"),

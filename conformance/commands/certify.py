@@ -15,7 +15,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance import conditions
-from conformance.commands.common import Commands, UsageError, check_selects, say, tell, well_formed
+from conformance.commands.common import (
+    Commands,
+    UsageError,
+    add_workers,
+    check_selects,
+    say,
+    tell,
+    well_formed,
+)
 from conformance.conditions import ConditionError
 from conformance.exits import BROKEN, BUG, EMPTY, INTERRUPTED, OK
 from harness.certificate import Certificate, Condition, certify, to_json
@@ -56,9 +64,7 @@ def add(commands: Commands) -> None:
         choices=conditions.NAMES,
         help=f"repeat for several (default: {', '.join(conditions.DEFAULTS)})",
     )
-    parser.add_argument(
-        "-n", "--workers", default="auto", metavar="N", help="processes of each run (default: auto)"
-    )
+    add_workers(parser, "processes of each run (default: auto)")
     parser.add_argument(
         "-o",
         "--output",

@@ -63,6 +63,19 @@ class Commands:
         return parser
 
 
+def add_workers(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Add the option that says how many processes run trials."""
+    parser.add_argument("-n", "--workers", type=_workers, default="auto", metavar="N", help=meaning)
+
+
+def _workers(text: str) -> str:
+    if text not in ("auto", "logical") and not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of processes; give 0, 1, 2 or so, or auto"
+        )
+    return text
+
+
 def add_implementations(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is judged."""
     parser.add_argument(

@@ -15,6 +15,7 @@ from conformance.commands.common import (
     EXIT_CODES,
     Commands,
     add_implementations,
+    add_workers,
     check_selects,
     well_formed,
 )
@@ -57,13 +58,7 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="default: touchstone-report, or the folder of the record that is resumed",
     )
-    parser.add_argument(
-        "-n",
-        "--workers",
-        default="auto",
-        metavar="N",
-        help="processes, or 0 for none (default: auto)",
-    )
+    add_workers(parser, "processes, or 0 for none (default: auto)")
     parser.add_argument("--isolation", choices=MODES, help="default: fork")
     parser.add_argument("--time-limit", metavar="SECONDS", help="for one trial (default: 60)")
     parser.add_argument(
