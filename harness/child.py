@@ -142,8 +142,12 @@ def run(job: Job, write: Answer) -> None:
         write({"failure": dataclasses.asdict(_failure(error, "run"))})
         write({"end": {"channels": {}, "artefacts": []}})
         return
-    except BaseException:  # noqa: BLE001 - nothing of the implementation has run yet
-        write({"bug": traceback.format_exc()})
+    except BaseException as error:  # noqa: BLE001 - nothing of the implementation has run yet
+        if lacks := _lacking(error):
+            write({"failure": dataclasses.asdict(lacks)})
+            write({"end": {"channels": {}, "artefacts": []}})
+        else:
+            write({"bug": traceback.format_exc()})
         return
     start = Order("", (), tuple(oracle.sights), job.cache)
     back, _ = _play(job, start, scenario.body, write, elsewhere)
@@ -294,6 +298,15 @@ def find(job: Job) -> Scenario:
             f"{job.file}: {job.name} is {scenario!r}, expected a function under @scenario"
         )
     return scenario
+
+
+def _lacking(error: BaseException) -> Failure | None:
+    """What the environment has not, of what a scenario imports: NumPy, for one, which torch does not bring."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package in ("", "torch", "harness", "conformance"):
+        return None
+    why = f"the scenario needs {package}, which is not installed for {sys.executable}; install it there"
+    return dataclasses.replace(_failure(error, "environment"), message=why)
 
 
 def consult(scenario: Scenario, settings: Settings, elsewhere: Going | None = None) -> Oracle:

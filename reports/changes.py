@@ -35,7 +35,8 @@ class Kind(StrEnum):
 
 #: One sentence for each kind: what its section is about.
 MEANING: Mapping[Kind, str] = {
-    Kind.FAILS: "kept its promises before, or was not asked to, and fails the run now: a regression, or a known deviation that is gone",
+    Kind.FAILS: "kept its promises before, or was not asked to, and fails the run now: a regression, or a known "
+    "deviation that is gone",
     Kind.PASSES: "failed the run before, and does not now",
     Kind.JUDGED: "ended in another verdict or another deviation, on the same side of failing",
     Kind.TOLD: "the verdict is the same, and another story is told: the contract differs between the sides",

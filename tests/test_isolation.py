@@ -155,6 +155,27 @@ def test_a_crash_is_a_crash_also_where_a_need_is_not_claimed(attempt: Try) -> No
     assert attempt(unable).judgement.verdict is Verdict.CRASH
 
 
+def test_a_package_that_the_environment_lacks_is_named_and_is_no_bug_of_ours(
+    tmp_path: Path, folder: Path, fork: Fork
+) -> None:
+    module = tmp_path / "lacking.py"
+    module.write_text(
+        "import no_such_package.part\n"
+        "from harness.scenario import Subject, scenario\n"
+        "@scenario(ref='x', expect='value: equals eager')\n"
+        "def lacking(s: Subject) -> None:\n"
+        "    'A claim.'\n"
+        "    s.note('value', 1)\n"
+    )
+    (entry,) = catalog.read_module(module)
+    session = Session(Settings(folder, os.getpid(), "fork", 60.0), [EAGER])
+    session.isolation = fork
+    result = session.run(entry, catalog.variants(entry)[0], "eager")
+    assert result.judgement.verdict is Verdict.ERROR
+    assert "environment is broken: the scenario needs no_such_package" in result.judgement.reason
+    assert f"not installed for {sys.executable}; install it there" in result.judgement.reason
+
+
 def test_a_value_that_cannot_be_observed_is_a_bug_of_ours(
     tmp_path: Path, folder: Path, fork: Fork
 ) -> None:
