@@ -23,8 +23,7 @@ _HEAD = """
 
 Every promise that Touchstone holds implementations to, in the words of the scenarios themselves. A claim is
 a fact about compiled programs; its story is what calls of a small program must show, next to eager
-([story.md](../story.md)). MUST is what eager does; SHOULD is how often something is compiled; MAY is text for people;
-DIVERGE is a documented difference from eager.
+([story.md](../story.md)). MUST is what eager does; SHOULD is how often something is compiled; MAY is text for people.
 """
 
 
