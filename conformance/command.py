@@ -23,7 +23,7 @@ from conformance.commands import (
     scenarios,
 )
 from conformance.commands.common import EXIT_CODES, Commands, UsageError, tell
-from conformance.exits import OK, USAGE
+from conformance.exits import INTERRUPTED, OK, USAGE
 from harness import __version__
 from harness.catalog import CatalogError
 from harness.edition import EditionError
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, ProfileError, RecordError, CatalogError, EditionError) as error:
         tell(str(error))
         return USAGE
+    except KeyboardInterrupt:
+        tell("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return OK

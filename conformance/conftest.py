@@ -328,10 +328,17 @@ def pytest_collection_modifyitems(
             )
     if patterns:
         chosen = [i for i in trials if any(plan.selects(p, *i.cell[:2]) for p in patterns)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-        items[:] = chosen
+        _leave_out(config, items, chosen)
     if (seed := config.getoption("--shuffle")) is not None:
         random.Random(seed).shuffle(items)  # noqa: S311 - an order, not a secret
+
+
+def _leave_out(
+    config: pytest.Config, items: list[pytest.Item], chosen: Sequence[pytest.Item]
+) -> None:
+    kept = set(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = chosen
 
 
 class Portion:
@@ -356,5 +363,4 @@ class Portion:
         trials = {item.trial: item for item in items if isinstance(item, Item)}
         leave(self._folder, "plan", tuple(trials))
         chosen = [trials[trial] for trial in self._request.portion(tuple(trials))]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-        items[:] = chosen
+        _leave_out(config, items, chosen)

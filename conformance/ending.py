@@ -1,4 +1,4 @@
-"""How a run ends early: SIGTERM ends it as SIGINT does, and neither in the middle of what must be whole.
+"""How a run ends early: SIGTERM and SIGHUP end it as SIGINT does, and none in the middle of what must be whole.
 
 Knows signals. Must not know pytest, or what a run is.
 """
@@ -17,6 +17,7 @@ Handler = Callable[[int, Any], Any] | int | None
 _USUAL: dict[signal.Signals, Handler] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
 }
 
 

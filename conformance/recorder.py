@@ -261,8 +261,9 @@ class Recorder:
             }
         )
         with _alone(self._folder):
-            path = part.replace(self._folder / "record.jsonl")
-            self._record = record = read(path)
+            record = read(part)  # what cannot be read replaces nothing
+            part.replace(self._folder / "record.jsonl")
+            self._record = record
             if self._old and self._old.suffix == ".part" and self._old.parent == self._folder:
                 self._old.unlink(missing_ok=True)  # all that it has is in the new record
             html.write(record, self._folder)

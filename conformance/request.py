@@ -27,6 +27,9 @@ from harness.shard import Shard, durations, read_shard, split
 #: Seconds for second looks, unless the run is asked for others.
 SECOND_LOOK = 120.0
 
+#: The longest time limit, in seconds, and the highest memory limit, in GiB, that make sense.
+_DAYS, _MUCH = 1e6, 1e6
+
 
 class RequestError(Exception):
     """The options make no sense together; the message says what to leave out or to give."""
@@ -87,14 +90,18 @@ def begin(options: Mapping[str, Any]) -> Request:
         RequestError, ProfileError, KnownError, RecordError, ShardError: an option makes no sense.
     """
     limit = 60.0 if options["time_limit"] is None else options["time_limit"]
-    if not 0 < limit < math.inf:
-        raise RequestError(f"--time-limit is {limit}; give a number of seconds above 0")
+    if not 0 < limit <= _DAYS:
+        raise RequestError(
+            f"--time-limit is {limit}; give a number of seconds above 0, at most {_DAYS:g}"
+        )
     repeat = 1 if options["repeat"] is None else options["repeat"]
     if repeat < 1:
         raise RequestError(f"--repeat is {repeat}; give a number of attempts from 1 up")
     memory = options["memory_limit"]
-    if memory is not None and not 0 < memory < math.inf:
-        raise RequestError(f"--memory-limit is {memory}; give a number of GiB above 0")
+    if memory is not None and not 0 < memory <= _MUCH:
+        raise RequestError(
+            f"--memory-limit is {memory}; give a number of GiB above 0, at most {_MUCH:g}"
+        )
     if options["durations"] and not options["shard"]:
         raise RequestError(
             "durations are for splitting a plan; give --shard too, as in --shard 1/3"

@@ -95,6 +95,7 @@ class _Looker:
         self._session = session
         self._results = results
         self._until = until
+        self._cut = False
         self._entries = {entry.id: entry for entry in catalog.read()}
 
     def look(self, result: Result) -> Result:
@@ -142,7 +143,9 @@ class _Looker:
         """
         first, (here, alone, elsewhere) = result.judgement, judged
         if by:
-            return _polluted(first, by)
+            return _polluted(first, by, cut=self._cut)
+        if self._cut:
+            return _unsearched(first)
         if _alike(first, here):
             return _haunted(first) if elsewhere.verdict.conforms else first
         if _alike(first, alone):
@@ -152,13 +155,17 @@ class _Looker:
         return judge(terms, [result.exit, second])
 
     def _polluters(self, result: Result, terms: Terms) -> tuple[str, ...]:
-        """The trials before this one that it takes for its deviation; each set is tried in a world of its own."""
+        """The trials before this one that it takes for its deviation; each set is tried in a world of its own.
+
+        () if none of them explains it, or if the time was over before that was known: `_cut` says so.
+        """
+        self._cut = False
         place = next(i for i, each in enumerate(self._results) if each.trial == result.trial)
         before = [each.trial for each in self._results[:place]]
         own = [each for each in before if each.implementation == result.trial.implementation]
 
         def happens(trials: Sequence[Trial]) -> bool:
-            if time.monotonic() > self._until:
+            if self._over():
                 return False
             exit_ = self._replay([*trials, result.trial])
             return exit_ is not None and _alike(result.judgement, judge(terms, [exit_]))
@@ -167,6 +174,11 @@ class _Looker:
             if trials and happens(trials):
                 return tuple(each.id for each in smallest(trials, happens))
         return ()
+
+    def _over(self) -> bool:
+        """Whether the time is over: what is searched now is not searched to its end."""
+        self._cut = self._cut or time.monotonic() > self._until
+        return self._cut
 
     # attempts
 
@@ -202,7 +214,7 @@ class _Looker:
     ) -> Exit | None:
         """None if the time was over before the last of them."""
         for each in trials[:-1]:
-            if time.monotonic() > self._until:
+            if self._over():
                 return None
             self._run(isolation, each, world)
         return self._run(isolation, trials[-1], world)
@@ -279,11 +291,21 @@ def _alike(one: Judgement, other: Judgement) -> bool:
     return (one.verdict, one.signature) == (other.verdict, other.signature)
 
 
-def _polluted(first: Judgement, by: Sequence[str]) -> Judgement:
+def _polluted(first: Judgement, by: Sequence[str], *, cut: bool) -> Judgement:
     """What it means that a trial deviates only after others."""
+    fewer = " or some of them (the time was over, give it more with --second-look)" if cut else ""
     more = f" and {len(by) - _NAMED} more" if len(by) > _NAMED else ""
-    whom = f"{' and '.join(by[:_NAMED])}{more}"
+    whom = f"{' and '.join(by[:_NAMED])}{more}{fewer}"
     reason = f"conforms alone, and deviates after {whom}: {first.reason}"
+    return dataclasses.replace(first, reason=reason)
+
+
+def _unsearched(first: Judgement) -> Judgement:
+    """What it means that the time was over before it was known which trials before this one explain it."""
+    reason = (
+        f"{first.reason}; not so alone or where home is empty, and what ran before it was not searched to the end: the "
+        "time was over, give it more with --second-look"
+    )
     return dataclasses.replace(first, reason=reason)
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -43,6 +44,9 @@ MODES = ("fork", "spawn", "none")
 #: Seconds that importing an implementation may take.
 _IMPORT_LIMIT = 120.0
 
+#: Bytes of a temporary folder's path below which the paths of sockets in it are short enough.
+_SOCKET_FOLDER = 40
+
 #: How much of what a broken implementation printed each of its trials carries.
 _OUTPUT_KEPT = 2000
 
@@ -71,7 +75,8 @@ class Settings:
 def open_folder() -> Path:
     """A new folder for one run; its path is short because Unix sockets live in it."""
     base = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="touchstone-", dir=base if len(base) < 40 else "/tmp"))  # noqa: PLR2004, S108
+    short = len(os.fsencode(base)) < _SOCKET_FOLDER
+    return Path(tempfile.mkdtemp(prefix="touchstone-", dir=base if short else "/tmp"))  # noqa: S108
 
 
 class Session:
@@ -327,7 +332,7 @@ class Session:
         )
         try:
             return self.isolation.run(job, implementation)
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError, IsolationError) as error:
             return Exit(Observation(), None, bug=f"the trial could not be run: {error}")
         finally:
             shutil.rmtree(own, ignore_errors=True)

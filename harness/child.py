@@ -47,6 +47,9 @@ from harness.sight import ObserverError, UnseenError, message_of
 from harness.story import Event, Step, to_json
 from harness.subject import Oracle, Settings
 
+#: What scenarios import and torch does not bring.
+_OPTIONAL = frozenset({"numpy"})
+
 
 def versions() -> dict[str, str]:
     """What conditions may ask about, as this process sees it."""
@@ -301,12 +304,12 @@ def find(job: Job) -> Scenario:
 
 
 def _lacking(error: BaseException) -> Failure | None:
-    """What the environment has not, of what a scenario imports: NumPy, for one, which torch does not bring."""
+    """What the environment has not, of what scenarios import beside torch; None if that is not what failed."""
     package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    if package in ("", "torch", "harness", "conformance"):
+    if package not in _OPTIONAL:
         return None
     why = f"the scenario needs {package}, which is not installed for {sys.executable}; install it there"
-    return dataclasses.replace(_failure(error, "environment"), message=why)
+    return dataclasses.replace(_failure(error, "run"), message=why)
 
 
 def consult(scenario: Scenario, settings: Settings, elsewhere: Going | None = None) -> Oracle:

@@ -30,7 +30,7 @@ BOOT = Path(__file__).with_name("boot.py")
 
 
 #: Seconds that ranks have to end after one of them has ended before its time.
-GRACE = 5.0
+GRACE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +265,10 @@ def _first_of_its_kind(early: Sequence[tuple[int, int]], paths: Sequence[Path]) 
 
 
 def _told(path: Path) -> list[dict[str, Any]]:
-    """The lines that a rank has told."""
+    """The lines that a rank has told; one that it was ended in is none."""
     told = Path(f"{path}.told")
-    return (
-        [json.loads(row) for row in told.read_text("utf-8").splitlines()] if told.exists() else []
-    )
+    whole = told.read_text("utf-8", errors="replace").rpartition("\n")[0] if told.exists() else ""
+    return [json.loads(row) for row in whole.split("\n") if row]
 
 
 def _return_of(path: Path) -> Path:

@@ -87,7 +87,9 @@ def judge_pair(expected: Story, exit_: Exit) -> tuple[Outcome, str]:
             Outcome.FAILS,
             f"Touchstone failed: {(exit_.bug or exit_.observation.bug).splitlines()[-1]}",
         )
-    if exit_.timed_out or exit_.status != 0 or not exit_.observation.ended:
+    if exit_.timed_out:
+        return Outcome.FAILS, f"was still running after {exit_.seconds:.0f} s"
+    if exit_.status != 0 or not exit_.observation.ended:
         return Outcome.FAILS, f"the process ended with status {exit_.status}"
     if lines(told) == lines(expected):
         return Outcome.WORKS, ""

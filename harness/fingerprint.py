@@ -36,7 +36,7 @@ def take() -> dict[str, Any]:
 def _packages() -> dict[str, str]:
     """Every installed distribution and its version."""
     found = ((each.metadata["Name"], each.version) for each in importlib.metadata.distributions())
-    return dict(sorted((name, version) for name, version in found if name))
+    return dict(sorted((name, version) for name, version in found if name and version))
 
 
 def _matters(name: str) -> bool:

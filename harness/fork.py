@@ -22,7 +22,7 @@ from harness.environment import BOOT, IsolationError, environ, interpreter, prof
 from harness.model import Exit, Implementation, Job
 
 #: Seconds that the near side waits for a zygote to come up or to report an end that it was told to make.
-PATIENCE = 120.0
+PATIENCE = 900.0
 
 
 class ZygoteError(Exception):
@@ -88,7 +88,12 @@ class Fork:
             with _Line(self._connect(implementation)) as line:
                 line.send({"hello": True})
                 return dict(line.receive(PATIENCE)["hello"])
-        except (ZygoteError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise IsolationError(
+                f"the environment of {implementation.name!r} has not come up within {PATIENCE:g} s; its last "
+                f"words are: {self._last(implementation)}"
+            ) from error
+        except ZygoteError as error:
             raise IsolationError(self._why_dead(implementation)) from error
 
     def close(self) -> None:
@@ -173,8 +178,10 @@ class Fork:
         return tail(path, 2000) if path.exists() else ""
 
     def _obituary(self, implementation: Implementation) -> str:
-        last = self._log(implementation).strip().splitlines()[-1:] or ["it printed nothing"]
-        return f"the zygote of {implementation.name!r} ended while this trial ran: {last[0]}"
+        return f"the zygote of {implementation.name!r} ended while this trial ran: {self._last(implementation)}"
+
+    def _last(self, implementation: Implementation) -> str:
+        return (self._log(implementation).strip().splitlines() or ["it printed nothing"])[-1]
 
     def _why_dead(self, implementation: Implementation) -> str:
         log = self._log(implementation)
@@ -184,8 +191,8 @@ class Fork:
                 f"implementation {implementation.name!r} runs on {named}, which has no torch; install torch "
                 "there (for example: pip install torch==2.13.0), or set `python` in its profile"
             )
-        last = log.strip().splitlines()[-1:] or ["it printed nothing"]
-        return f"the interpreter {named} of implementation {implementation.name!r} cannot start: {last[0]}"
+        last = self._last(implementation)
+        return f"the interpreter {named} of implementation {implementation.name!r} cannot start: {last}"
 
 
 class _Line:

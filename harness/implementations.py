@@ -50,6 +50,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 _OF_STRINGS = ("requires", "indexes", "modules", "claims", "tools")
 
+#: How many times slower than usual an implementation may be.
+_SLOWEST = 1000
+
 
 class ProfileError(Exception):
     """An implementation is unknown or its profile cannot be used; the message says what to do."""
@@ -212,8 +215,8 @@ def _check(file: Path, key: str, value: Any) -> None:  # noqa: ANN401 - whatever
 def _problem(key: str, value: Any) -> str:  # noqa: ANN401 - of the right kind
     """What is wrong with a value of the right kind, and what to do; "" if nothing is."""
     match key:
-        case "time_factor" if not 0 < value < math.inf:
-            return f"`time_factor` is {value!r}; give a number above 0"
+        case "time_factor" if not 0 < value <= _SLOWEST:
+            return f"`time_factor` is {value!r}; give a number above 0, at most {_SLOWEST}"
         case "name" if not re.fullmatch(r"\w[\w.+-]{0,99}", value, re.ASCII):
             return f"`name` is {value!r}; use letters, digits, and . _ + -, at most 100, a letter or digit first"
         case "backend" | "adapter" if not value:

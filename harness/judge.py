@@ -182,7 +182,7 @@ def _apply_known(terms: Terms, judgement: Judgement) -> Judgement:
 def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one for each way to end
     observation = exit_.observation
     if exit_.bug or observation.bug:
-        last = (exit_.bug or observation.bug).strip().splitlines()[-1]
+        last = ((exit_.bug or observation.bug).strip() or "it does not say how").splitlines()[-1]
         return Judgement(Verdict.BUG, last, signature="bug")
     differences = tuple(_differences(terms, observation.story))
     if exit_.timed_out:

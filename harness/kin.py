@@ -99,7 +99,8 @@ def _sum(paper: str, keys: Collection[str], pids: Iterable[int]) -> int:
     total = 0
     for pid in pids:
         with contextlib.suppress(OSError, ValueError):
-            for row in Path(f"/proc/{pid}/{paper}").read_text(encoding="utf-8").splitlines():
+            text = Path(f"/proc/{pid}/{paper}").read_text(encoding="utf-8", errors="replace")
+            for row in text.splitlines():
                 key, _, value = row.partition(":")
                 if key in keys:
                     total += int(value.split()[0]) << 10

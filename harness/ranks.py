@@ -13,7 +13,7 @@ import torch.distributed
 from harness.elsewhere import Rank
 
 #: After so many seconds a rank stops waiting for what another one should have sent.
-PATIENCE = dt.timedelta(seconds=20)
+PATIENCE = dt.timedelta(seconds=40)
 
 
 def can_meet(device: str) -> bool:

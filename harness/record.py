@@ -254,7 +254,8 @@ def read_interrupted(path: Path) -> Record:
 
 def _rows(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8").removesuffix("\n")
+        return text.split("\n") if text else []
     except OSError as error:
         raise RecordError(
             f"{path} cannot be read: {error.strerror}; give the path of a record"

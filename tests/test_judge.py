@@ -898,3 +898,8 @@ def test_what_the_front_end_does_not_offer_is_unsupported() -> None:
     failure = Failure("run", NOT_OFFERED, "mine has no dynamic=True")
     made = judge(Terms(parse(STORY)), [seen("", failure=failure)])
     assert (made.verdict, made.reason) == (Verdict.UNSUPPORTED, "mine has no dynamic=True")
+
+
+def test_a_bug_that_says_nothing_is_a_bug() -> None:
+    made = judge(Terms(parse("reset")), [Exit(Observation(bug=" \n"))])
+    assert (made.verdict, made.reason) == (Verdict.BUG, "it does not say how")

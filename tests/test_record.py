@@ -6,14 +6,16 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import HANGS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from harness import control, plan
+from harness import control, fingerprint, plan
 from harness.control import Control
 from harness.merge import combine
 from harness.model import (
@@ -188,7 +190,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANGS,
         check=False,
     )
     assert (folder / "record.jsonl").exists(), done.stdout + done.stderr
@@ -636,3 +638,28 @@ def test_a_line_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     rows = path.read_text().splitlines()
     path.write_text("\n".join([*rows[:-1], '{"record": "rumour"}', rows[-1]]) + "\n")
     assert "line 4 is of kind 'rumour', expected one of header" in refused(path)
+
+
+def test_a_record_that_another_program_wrote_anew_is_read_alike(tmp_path: Path) -> None:
+    """Other programs leave letters such as the line separator as they are."""
+    strange = replace(
+        result(), judgement=replace(result().judgement, reason="one\u2028two\x85three")
+    )
+    path = written(tmp_path, [strange])
+    before = read(path).results
+    rows = [json.loads(row) for row in path.read_text(encoding="utf-8").split("\n") if row]
+    again = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    assert "\u2028" in again
+    path.write_text(again, encoding="utf-8")
+    assert read(path).results == before == (strange,)
+
+
+def test_a_distribution_without_a_name_or_version_is_no_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def made(name: str | None, version: str | None) -> object:
+        return SimpleNamespace(metadata={"Name": name}, version=version)
+
+    found = [made("a", None), made("a", "1"), made("a", None), made(None, "2"), made("b", "3")]
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: found)
+    assert fingerprint.take()["packages"] == {"a": "1", "b": "3"}

@@ -160,11 +160,12 @@ def _run(condition: Condition, judged: Sequence[Implementation], asked: argparse
 def _profile(condition: Condition, implementation: Implementation, folder: Path) -> Path:
     """A profile of the same implementation whose processes have the condition's variables."""
     asked = implementation.argument
-    if asked.endswith(".toml"):
+    is_file = asked.endswith(".toml")
+    if is_file:
         asked = str(Path(asked).absolute())
     rows = {
         "name": implementation.name,
-        "backend" if ":" in asked else "extends": asked,
+        "backend" if ":" in asked and not is_file else "extends": asked,
         "modules": [*implementation.modules, *condition.modules],
         "environ": dict(condition.environ),
     }

@@ -70,7 +70,9 @@ def _write(record: Record, command: list[str], folder: Path) -> Record:
         for result in record.results:
             writer.add(result)
         writer.close({key: record.footer[key] for key in ("finished", "seconds")})
-        return read(part.replace(folder / "record.jsonl"))
+        whole = read(part)
+        part.replace(folder / "record.jsonl")
+        return whole
     finally:
         part.unlink(missing_ok=True)
 
