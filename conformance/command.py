@@ -22,8 +22,9 @@ from conformance.commands import (
     run,
     scenarios,
 )
-from conformance.commands.common import EXIT_CODES, Commands, UsageError, tell
+from conformance.commands.common import EXIT_CODES, Commands, UsageError
 from conformance.exits import INTERRUPTED, OK, USAGE
+from conformance.speech import tell
 from harness import __version__
 from harness.catalog import CatalogError
 from harness.edition import EditionError

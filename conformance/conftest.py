@@ -17,7 +17,7 @@ import pytest
 from conformance import __file__ as _package
 from conformance import header
 from conformance.ending import Ending
-from conformance.recorder import PROPERTY, Recorder, say
+from conformance.recorder import PROPERTY, Recorder
 from conformance.request import (
     OPTIONS,
     SECOND_LOOK,
@@ -32,6 +32,7 @@ from conformance.request import (
     sign_on,
 )
 from conformance.session import MODES, Session, Settings, open_folder
+from conformance.speech import tell
 from harness import accept, catalog, known, plan
 from harness.catalog import Entry, Variant
 from harness.implementations import DEFAULTS, ProfileError
@@ -183,7 +184,7 @@ def pytest_configure(config: pytest.Config) -> None:
         accepting=config.getoption("--accept"),
     )
     config.pluginmanager.register(recorder, "touchstone-recorder")
-    session.furnish(say)
+    session.furnish(tell)
     session.start()
 
 

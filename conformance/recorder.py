@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import shlex
-import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from conformance import controls, header, second_look
 from conformance.ending import Ending
 from conformance.request import Request, find_plan, interrupt_workers
 from conformance.session import Session
+from conformance.speech import tell
 from harness import accept, catalog, resume
 from harness.catalog import Entry
 from harness.control import Control
@@ -133,8 +133,8 @@ class Recorder:
         if not found or not seconds or self._writer is None:
             return
         before = {each.trial: each for each in found}
-        say(f"looking again at {len(found)} unexpected, each alone and in a fresh interpreter")
-        for result in second_look.look(self._session, self._results, found, seconds, say):
+        tell(f"looking again at {len(found)} unexpected, each alone and in a fresh interpreter")
+        for result in second_look.look(self._session, self._results, found, seconds, tell):
             with self._writing(), self._ending.hold():
                 self._writer.look(before[result.trial], result)
 
@@ -291,14 +291,9 @@ class Recorder:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Say, as the last words, where the page is, or why there was nothing to judge."""
         for last in filter(None, (self._empty, self._lost)):
-            say(last)
+            tell(last)
         if self._record is not None and not self._lost:
             config.get_terminal_writer().line(f"report: {self._folder / 'index.html'}")
-
-
-def say(line: str) -> None:
-    """Say something while a run goes on, beside what pytest says."""
-    print(visible(f"touchstone: {line}"), file=sys.stderr, flush=True)  # noqa: T201 - pytest has no word for it
 
 
 def _accept(record: Record) -> str:

@@ -24,7 +24,7 @@ from harness.condition import speaks_of
 from harness.environment import IsolationError, missing_tools, profile
 from harness.fork import Fork
 from harness.isolate import Here, Isolation, Spawn
-from harness.judge import Terms, judge
+from harness.judge import Terms, declared_tiers, judge
 from harness.model import (
     Attempt,
     Exit,
@@ -37,7 +37,7 @@ from harness.model import (
     Result,
 )
 from harness.needs import OWN
-from harness.story import Story, Tier, render
+from harness.story import Story, render
 
 MODES = ("fork", "spawn", "none")
 
@@ -270,7 +270,7 @@ class Session:
         unmet = tuple(need for need in entry.needs if need not in implementation.claims)
         return Terms(
             story=self._expected(entry, variant, name)[1],
-            tiers={facet: Tier(text.partition(":")[0]) for facet, text in entry.tiers.items()},
+            tiers=declared_tiers(entry.tiers),
             exact=bool(entry.exact),
             unmet=() if broken else unmet,
             missing=() if broken else missing_tools(implementation),

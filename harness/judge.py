@@ -47,6 +47,12 @@ USUAL: Mapping[str, Tier] = {
     "outcome": Tier.MUST,
 }
 
+
+def declared_tiers(words: Mapping[str, str]) -> dict[str, Tier]:
+    """How binding the facets are that a scenario declares, from its `tiers`: facet to "tier: reason"."""
+    return {facet: Tier(text.partition(":")[0]) for facet, text in words.items()}
+
+
 #: What an adapter raises for what its front end does not have; the far side's `adapter.NotOffered`.
 NOT_OFFERED = "harness.adapter.NotOffered"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.catalog import Entry, variants
 from harness.edition import Editions
-from harness.judge import Terms, promises
+from harness.judge import Terms, declared_tiers, promises
 from harness.story import TIERS, Tier, parse, render
 from reports.markdown import block, code, link, prose
 
@@ -73,10 +73,10 @@ def address(ref: str, references: Mapping[str, str]) -> str:
 
 def tiers(entry: Entry) -> list[Tier]:
     """The tiers that a scenario has promises of, the most binding first."""
-    own = {facet: Tier(word.partition(":")[0]) for facet, word in entry.tiers.items()}
+    own = declared_tiers(entry.tiers)
     stories = [parse(story) for _, story in entry.stories]
     found = {tier for story in stories for tier in promises(Terms(story, own))}
-    return [tier for tier in (*TIERS, Tier.DIVERGE) if tier in found]
+    return [tier for tier in TIERS if tier in found]
 
 
 def _index(families: Mapping[str, Sequence[Entry]], editions: Editions) -> Iterator[str]:

@@ -12,7 +12,6 @@ import dataclasses
 import gzip
 import hashlib
 import json
-import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.files import write_whole
 from harness.model import MEANING, Verdict
 from harness.plan import rerun
 from harness.story import TIERS, StoryError, Tier, lines, parse
@@ -87,8 +87,8 @@ LISTED = 50
 _MANY = 7
 
 
-def build(record: Record) -> dict[str, str]:
-    """The files of the report: relative path to text. The same record gives the same text."""
+def build(record: Record) -> str:
+    """The page of the report. The same record gives the same text."""
     every = table.results(record)
     style = f"{asset('page.css')}:root {{ --columns: {len(table.implementations(record))}; }}\n"
     script = asset("page.js")
@@ -103,21 +103,16 @@ def build(record: Record) -> dict[str, str]:
             **_shown(record, every),
         )
     )
-    return {"index.html": page.encode("utf-8", "replace").decode("utf-8")}
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def write(record: Record, folder: Path) -> Path:
     """Write the report into a folder and return its page, which is there whole or not at all."""
-    files = build(record)
+    text = build(record)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        part = folder / f".{name}.{os.getpid()}.part"
-        try:
-            part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(folder / name)
-        finally:
-            part.unlink(missing_ok=True)
-    return folder / "index.html"
+    page = folder / "index.html"
+    write_whole(page, text)
+    return page
 
 
 @cache

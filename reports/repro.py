@@ -148,7 +148,7 @@ def compose(record: Record, result: Result, entries: Iterable[Entry]) -> Repro:
     observed = _observed(result.exit, interprets=implementation.interprets)
     head = [
         _comments(_header(record, result, entry, implementation, observed)),
-        _program(entry),
+        _program(entry.module, entry.name, entry.file.read_text(encoding="utf-8")),
         f"\n\nTRIAL = {_literal(trial)}",
         f"\n#: The story that conforms.\nEXPECTED = {_literal(expected)}",
         f"\n#: What was told when this file was written.\nOBSERVED = {_literal(observed)}\n\n",
@@ -168,10 +168,10 @@ def _entry(record: Record, result: Result, entries: Iterable[Entry]) -> Entry:
     return entry
 
 
-def _program(entry: Entry) -> str:
+@cache
+def _program(module: str, name: str, source: str) -> str:
     """The scenario's body, and what of its module that needs."""
-    module = {entry.module: entry.file.read_text(encoding="utf-8")}
-    text = excerpt(module, [(entry.module, entry.name)], annotations=True)[entry.module]
+    text = excerpt({module: source}, [(module, name)], annotations=True)[module]
     return re.sub(r"^from harness\..*\n", "", text, flags=re.MULTILINE)
 
 

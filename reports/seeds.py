@@ -17,11 +17,10 @@ from pathlib import Path
 
 from harness import catalog, record
 from harness.catalog import Entry
-from harness.judge import Terms, promises
 from harness.model import Result, Verdict
 from harness.record import Record
-from harness.story import TIERS, Tier, parse
-from reports import table
+from harness.story import TIERS, Tier
+from reports import contract, table
 
 LIST = Path(catalog.CASES).parent / "seeds.toml"
 _NAME = re.compile(r"(?P<name>\w+)(?: \((?P<settings>.*)\))?")
@@ -72,17 +71,8 @@ def cover(seed: Seed, entries: Iterable[Entry]) -> list[Entry]:
 
 def tiers(entries: Iterable[Entry]) -> list[Tier]:
     """The tiers that the stories of scenarios have promises of, the most binding first."""
-    found = {
-        tier
-        for entry in entries
-        for _, text in entry.stories
-        for tier in promises(Terms(parse(text), _own(entry)))
-    }
+    found = {tier for entry in entries for tier in contract.tiers(entry)}
     return [tier for tier in TIERS if tier in found]
-
-
-def _own(entry: Entry) -> dict[str, Tier]:
-    return {facet: Tier(text.partition(":")[0]) for facet, text in entry.tiers.items()}
 
 
 def speaks_of(seed: Seed, result: Result, backend: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.condition import read_condition
-from harness.judge import Terms, fails, judge
+from harness.judge import Terms, declared_tiers, fails, judge
 from harness.model import Exit, Judgement, Observation, Result, Trial, Verdict
 from harness.record import Record
 from harness.story import TIERS, Tier, parse, render
@@ -37,8 +37,7 @@ def results(record: Record) -> list[Result]:
 def _missing(record: Record, trial: Trial) -> Result:
     try:
         condition, story = _expected(record, trial)
-        tiers = record.header["scenarios"][trial.scenario]["tiers"]
-        own = {facet: Tier(text.partition(":")[0]) for facet, text in tiers.items()}
+        own = declared_tiers(record.header["scenarios"][trial.scenario]["tiers"])
         terms = Terms(parse(story), own)
     except (KeyError, ValueError):  # a foreign header is no reason to lose the row
         condition, terms = "", Terms(())

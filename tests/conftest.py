@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,18 @@ _TOGETHER = frozenset(
 
 ROOT = Path(__file__).resolve().parent.parent
 Try = Callable[..., Result]
+
+#: Seconds after which a process that a test has started hangs: none takes nearly as long on any machine.
+HANGS = 1800
+
+#: Time limits for a trial that hangs, in seconds: the first may be over before a slow machine gets where it hangs.
+LIMITS = (3.0, 12.0, 48.0, 200.0)
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: jobs in the background ignore SIGINT, as do their children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Together(LoadScopeScheduling):  # type: ignore[misc]
@@ -102,6 +116,28 @@ def attempt(folder: Path, fork: Fork) -> Try:
         return session.run(entry, catalog.variants(entry)[0], implementation.name)
 
     return run
+
+
+def hung(attempt: Try, name: str, mode: str = "fork", *, said: str = "") -> tuple[Result, float]:
+    """A trial on one of the backends that hang, with a time limit that lets it get there; and that limit.
+
+    It has got there when its output says that it was in the backend, or what else is asked for.
+    """
+    for limit in LIMITS[mode == "spawn" :]:  # a fresh interpreter takes seconds to begin
+        result = attempt(fault(name), mode=mode, time_limit=limit)
+        if (said or f"in {name}\n") in result.exit.output:
+            break
+    return result, limit
+
+
+def comes_true(condition: Callable[[], object], seconds: float = 300.0) -> bool:
+    """Whether something is so, or will be before so long that it never would be."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def first_variants() -> list[tuple[Entry, Variant]]:

@@ -72,13 +72,25 @@ def hoard(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
         kept.append(b"x" * (64 << 20))
 
 
-def hoard_in_helpers(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
-    """Takes 512 MiB, an eighth in each of eight processes."""
+def _start_helpers() -> None:
+    """Take 512 MiB, an eighth in each of eight processes."""
     for _ in range(8):
         if os.fork() == 0:
             kept = b"x" * (64 << 20)
             time.sleep(600)
             os._exit(len(kept))
+
+
+def hoard_in_helpers(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Takes 512 MiB in several processes, and waits until somebody minds."""
+    _start_helpers()
+    time.sleep(600)
+    return module.forward
+
+
+def lives_with_helpers(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
+    """Takes 512 MiB in several processes for a while."""
+    _start_helpers()
     time.sleep(4)
     return lambda *args: module(*args)
 
@@ -179,7 +191,7 @@ def gush(module: GraphModule, inputs: Sequence[Any]) -> Compiled:
         if length < before:
             print(f"it became shorter after {printed} MiB", flush=True)  # noqa: T201 - the fault is to print
             break
-        time.sleep(0.01 if printed > 100 else 0)  # a machine with much to do looks seldom
+        time.sleep(printed // 100 / 50)  # a machine with much to do looks seldom
     print("the last line", flush=True)  # noqa: T201 - the fault is to print
     return lambda *args: module(*args)
 

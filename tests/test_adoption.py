@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, touchstone
+from conftest import HANGS, ROOT, touchstone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,7 +161,7 @@ def test_whatever_deviates_is_expected_and_nothing_else(signatures: list[str]) -
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        touchstone(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
+        touchstone(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=HANGS, check=False
     )
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import HANGS, ROOT
 from test_changes import made, recorded
 from test_records import written
 
@@ -37,7 +37,7 @@ def step(folder: Path, name: str, **environ: str) -> subprocess.CompletedProcess
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, touchstone
+from conftest import HANGS, ROOT, comes_true, touchstone
 from test_record import header, result
 from test_run import assert_whole, zygote_at_work
 
@@ -57,7 +57,7 @@ def start(
 
 def end(running: subprocess.Popen[str]) -> tuple[int, str]:
     """The exit code of a run and what it said."""
-    said, _ = running.communicate(timeout=240)
+    said, _ = running.communicate(timeout=HANGS)
     return running.returncode, said
 
 
@@ -165,9 +165,10 @@ def test_a_deleted_temporary_folder_costs_the_trials_in_flight_and_no_others(
     tmp_path: Path, temporary: Path
 ) -> None:
     running = start(temporary, *SOME, "-n2", f"-o{tmp_path}")
-    zygote_at_work(tmp_path, 5)
+    zygote_at_work(running, tmp_path, 5)
     (folder,) = temporary.glob("touchstone-*")
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.rename(temporary / "gone")  # in one moment: deleting takes a while
+    shutil.rmtree(temporary / "gone", ignore_errors=True)
     code, said = end(running)
     record = read(tmp_path / "record.jsonl")
     assert_whole(record)
@@ -217,12 +218,20 @@ def test_a_killed_worker_costs_the_trial_that_it_was_at_and_no_others(
     tmp_path: Path, temporary: Path
 ) -> None:
     running = start(temporary, *SOME, "-n2", f"-o{tmp_path}")
-    zygote = zygote_at_work(tmp_path, 3)
+    zygote = zygote_at_work(running, tmp_path, 3)
     (folder,) = temporary.glob("touchstone-*")
-    worker = next(folder.glob("worker-*"))
+    worker = next(folder.glob("worker-*")).name.removeprefix("worker-")
     os.kill(zygote, signal.SIGSTOP)
-    time.sleep(1)  # no trial ends now: each worker is soon at one
-    os.kill(int(worker.name.removeprefix("worker-")), signal.SIGKILL)
+    looks: list[list[Path]] = []
+
+    def stays_at_a_trial() -> bool:
+        """No trial ends now: each worker is soon at one."""
+        time.sleep(0.1)
+        looks.append([*folder.glob(f"trial-{worker}-*.answer")])
+        return looks[-10:] == [looks[-1]] * 10 != [[]] * 10
+
+    assert comes_true(stays_at_a_trial)
+    os.kill(int(worker), signal.SIGKILL)
     os.kill(zygote, signal.SIGCONT)
     code, said = end(running)
     record = read(tmp_path / "record.jsonl")
@@ -256,7 +265,7 @@ def test_two_runs_at_once_in_one_checkout_and_one_folder_do_not_disturb_each_oth
     assert sorted(each.name for each in tmp_path.iterdir()) == ["index.html", "record.jsonl"]
     record = read(tmp_path / "record.jsonl")
     assert_whole(record)
-    assert html.build(record)["index.html"] == (tmp_path / "index.html").read_text()
+    assert html.build(record) == (tmp_path / "index.html").read_text()
     assert list(temporary.glob("touchstone-*")) == []
 
 
@@ -265,7 +274,7 @@ def test_a_run_waits_for_another_that_ends_in_its_folder(tmp_path: Path, tempora
     other = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     running = start(temporary, "autocast/*", "--implementation=eager", "-n0", f"-o{tmp_path}")
-    zygote_at_work(tmp_path, 2)
+    zygote_at_work(running, tmp_path, 2)
     time.sleep(2)
     assert running.poll() is None
     assert not (tmp_path / "record.jsonl").exists()

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, touchstone
+from conftest import HANGS, ROOT, touchstone
 
 from conformance.commands.implementations import NO_PYTHON, NO_TORCH, NOT_MADE, READY, survey
 from conformance.doctor import BROKEN, BUG, CONTROL, DEVIATES, FINE, SMOKE, Check, diagnose
@@ -61,7 +61,7 @@ def doctor(name: str) -> tuple[int, str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=HANGS,
         check=False,
     )
     assert "Traceback" not in ran.stderr

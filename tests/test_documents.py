@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import HANGS, ROOT
 
 from harness import catalog
 from harness.model import Verdict
@@ -65,7 +65,7 @@ def follow(document: str, folder: Path, environ: Mapping[str, str]) -> list[str]
                 env={**os.environ, **environ},
                 capture_output=True,
                 text=True,
-                timeout=240,
+                timeout=HANGS,
                 check=False,
             )
             assert f"exits {ran.returncode}" == what, ran.stdout + ran.stderr
@@ -143,7 +143,7 @@ def test_the_two_commands_only_set_up_what_is_missing_under_any_shell(
         ["/bin/sh", str(tmp_path / script), "a word", "-x"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
     wanted = {

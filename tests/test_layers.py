@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import HANGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +96,7 @@ NEAR_ONLY = {"pytest", "conformance", "reports", "tabulate", "jinja2", "packagin
 GLUE = {
     "conformance.conftest",
     "conformance.recorder",
+    "conformance.speech",
     "conformance.command",
 }
 
@@ -291,7 +293,7 @@ def loaded(code: str) -> set[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANGS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Try, fault
+from conftest import ROOT, Try, comes_true, fault, hung
 
 from harness import isolate, kin
 from harness.environment import profile
@@ -26,11 +26,6 @@ MIB = 1 << 20
 MODES = pytest.mark.parametrize("mode", ["fork", "spawn"])
 
 
-def limit(mode: str) -> float:
-    """A time limit that a trial which hangs soon reaches: a fresh interpreter takes seconds to begin."""
-    return 3.0 if mode == "fork" else 12.0
-
-
 # time
 
 
@@ -41,7 +36,7 @@ def test_a_loop_in_python_or_in_c_is_a_timeout_that_says_where(
     attempt: Try, name: str, mode: str
 ) -> None:
     """The one in C holds the interpreter's lock and blocks every signal that can be blocked."""
-    result = attempt(fault(name), mode=mode, time_limit=limit(mode))
+    result, _ = hung(attempt, name, mode)
     assert result.judgement.verdict is Verdict.TIMEOUT
     assert "Timeout" in result.exit.output
     assert f"in {name}" in result.exit.output
@@ -53,10 +48,10 @@ def test_a_clock_that_is_set_forward_moves_no_deadline(
 ) -> None:
     """By a day, on the near side only: a deadline told as a time of day would be a day late on the far side."""
     monkeypatch.setattr(time, "time", lambda: time.clock_gettime(time.CLOCK_REALTIME) + 86_400)
-    result = attempt(fault("hang"), mode=mode, time_limit=limit(mode))
+    result, limit = hung(attempt, "hang", mode)
     assert result.judgement.verdict is Verdict.TIMEOUT
     assert "in hang" in result.exit.output
-    assert limit(mode) <= result.exit.seconds < limit(mode) + 15
+    assert limit <= result.exit.seconds < limit + 3600
 
 
 def test_nothing_is_measured_by_the_time_of_day() -> None:
@@ -87,19 +82,18 @@ def test_a_trial_that_takes_too_much_memory_is_a_crash_that_says_so(
     )
     assert result.judgement.signature.endswith("crash: used too much memory")
     assert result.exit.exceeded == 1024 * MIB
-    assert result.exit.seconds < 30
 
 
 def test_the_memory_of_helpers_counts_in_a_trial_and_while_its_branch_warms_up(
     attempt: Try, fork: Fork
 ) -> None:
     greedy = fault("hoard_in_helpers")
-    result = attempt(greedy, memory_limit=480 * MIB)
+    result = attempt(greedy, memory_limit=480 * MIB, time_limit=500.0)
     assert result.judgement.verdict is Verdict.CRASH
     assert "used more than 0.469 GiB of memory" in result.judgement.reason
     with _Line(fork._connect(greedy)) as line:
         line.send({"branch": profile(greedy), "memory_limit": 0})
-        assert line.receive(10) == {"socket": "", "why": "warming up ended with status -9"}
+        assert line.receive(600) == {"socket": "", "why": "warming up ended with status -9"}
 
 
 def test_memory_that_is_shared_counts_once_and_memory_that_is_only_reserved_not_at_all(
@@ -110,12 +104,29 @@ def test_memory_that_is_shared_counts_once_and_memory_that_is_only_reserved_not_
     assert result.exit.leftovers == 16, "eight for each of its two graphs"
 
 
+def test_memory_counts_whatever_a_process_is_called() -> None:
+    """A name that is cut within a letter, as Linux does after 15 bytes, is no UTF-8."""
+    hoard = (
+        "import ctypes, sys\n"
+        "ctypes.CDLL(None).prctl(15, b'abc\\xff', 0, 0, 0)  # PR_SET_NAME\n"
+        "held = bytearray(200 << 20)\n"
+        "print(flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", hoard]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert kin.uses_more(process.pid, 100 << 20)
+        assert not kin.uses_more(process.pid, 1 << 40)
+
+
 def test_a_trial_that_takes_too_much_memory_costs_nobody_else_anything(
     attempt: Try, fork: Fork
 ) -> None:
     """Neither a neighbour that runs at the same time from the same zygote nor the zygote itself."""
     hoarder = fault("hoard")
-    neighbour = dataclasses.replace(fault("hoard_in_helpers"), name="neighbour", claims=())
+    neighbour = dataclasses.replace(fault("lives_with_helpers"), name="neighbour", claims=())
     assert fork._socket(hoarder) == fork._socket(neighbour)
     before = fork.hello(hoarder)["pid"]
     found: list[Result] = []
@@ -175,12 +186,10 @@ def test_the_end_of_what_is_dropped_is_kept(tmp_path: Path) -> None:
 
 
 def alive(result: Result) -> list[int]:
-    """The daemons that a trial has left behind and that are alive some seconds later."""
+    """The daemons that a trial has left behind and that stay alive."""
     pids = [int(each) for each in re.findall(r"escaped: (\d+)", result.exit.output)]
     assert pids
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and any(map(kin.is_alive, pids)):
-        time.sleep(0.02)
+    comes_true(lambda: not any(map(kin.is_alive, pids)))
     return [pid for pid in pids if kin.is_alive(pid)]
 
 
@@ -201,18 +210,23 @@ def test_a_daemon_outlives_no_crash_either(attempt: Try) -> None:
 
 
 def test_a_daemon_outlives_no_timeout_either(attempt: Try) -> None:
-    result = attempt(fault("escape_and_hang"), time_limit=3.0)
+    result, _ = hung(attempt, "escape_and_hang", said="escaped: ")
     assert result.judgement.verdict is Verdict.TIMEOUT
     assert alive(result) == []
 
 
-def test_a_daemon_lives_as_long_as_its_trial_whatever_else_ends(attempt: Try) -> None:
+def test_a_daemon_lives_as_long_as_its_trial_whatever_else_ends(attempt: Try, folder: Path) -> None:
     """Of two trials from one zygote, the one that ends first must not take the other's daemon with it."""
+
+    def is_in_the_midst() -> bool:
+        said = [paper.read_text() for paper in folder.glob("trial-*.output")]
+        return sum(each.count("escaped:") for each in said) == 2  # one for each of its two graphs
+
     attempt(fault("use_daemon"))
     found: list[Result] = []
     first = threading.Thread(target=lambda: found.append(attempt(fault("use_daemon"))))
     first.start()
-    time.sleep(2.5)
+    assert comes_true(is_in_the_midst)
     found.append(attempt(fault("use_daemon")))
     first.join()
     assert [each.judgement.verdict for each in found] == [Verdict.PASS] * 2, found
@@ -239,13 +253,9 @@ def test_a_guard_whose_run_is_killed_ends_its_trial(tmp_path: Path) -> None:
     run = subprocess.Popen(
         [sys.executable, "-c", code, str(output), sys.executable, "-c", nested], cwd=ROOT
     )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (output.exists() and output.read_text().strip()):
-        time.sleep(0.02)
+    assert comes_true(lambda: output.exists() and output.read_text().endswith("\n"))
     daemon = int(output.read_text())
     assert kin.is_alive(daemon)
     run.kill()
     run.wait()
-    while time.monotonic() < deadline and kin.is_alive(daemon):
-        time.sleep(0.02)
-    assert not kin.is_alive(daemon)
+    assert comes_true(lambda: not kin.is_alive(daemon))

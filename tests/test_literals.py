@@ -6,6 +6,7 @@ import subprocess
 import textwrap
 
 import pytest
+from conftest import HANGS
 
 from harness.literals import Changes, canonical, rewrite, write
 from harness.story import parse, render
@@ -178,7 +179,7 @@ def test_the_formatter_agrees_with_the_layout(source: str, story: str) -> None:
             input=written,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANGS,
             check=True,
         )
         assert formatted.stdout == written

@@ -3,15 +3,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from conftest import comes_true
 
 from harness import provision
 from harness.environment import IsolationError, environ, interpreter
@@ -175,7 +176,7 @@ def test_progress_is_what_pip_collects_and_what_it_cost() -> None:
     made = provision.provision(wants("numpy"), heard.append, fake([], said=said))
     assert heard[0] == f"making {made.folder} with numpy"
     assert heard[1:3] == ["Collecting numpy", "Downloading numpy-2.whl (18 MB)"]
-    assert heard[3].startswith(f"made {made.name} in 0 s, ")
+    assert re.match(rf"made {re.escape(made.name)} in \d+ s, ", heard[3])
     assert made.bytes > 0
 
 
@@ -190,12 +191,10 @@ def test_a_second_run_waits_for_the_one_that_makes_the_environment(home: Path) -
             target=lambda: provision.provision(wants("numpy"), heard.append, fake(runs))
         )
         waiting.start()
-        deadline = time.monotonic() + 10
-        while not heard and time.monotonic() < deadline:
-            time.sleep(0.01)
+        comes_true(lambda: heard)
         assert heard == [f"waiting for another run that makes {folder.name}"]
         assert runs == []
-    waiting.join(10)
+    waiting.join(300)
     assert len(runs) == 2
 
 

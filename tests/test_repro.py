@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Try, fault, touchstone
+from conftest import HANGS, Try, fault, touchstone
 from mutants import declared
 
 from conformance.header import suite
@@ -52,7 +52,7 @@ def run(made: Repro, folder: Path) -> tuple[int, str]:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=HANGS,
         check=False,
     )
     assert not ran.stderr, ran.stderr
@@ -214,7 +214,7 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANGS,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
         check=False,
     )

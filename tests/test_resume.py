@@ -9,18 +9,18 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, touchstone
+from conftest import HANGS, ROOT, touchstone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from test_record import FINISHED, header, result, written
+from test_run import begun
 
 from conformance.ending import Ending
 from conformance.recorder import _status
@@ -328,17 +328,13 @@ def start(temporary: Path, *arguments: str) -> subprocess.Popen[str]:
 def run(temporary: Path, *arguments: str) -> tuple[int, str]:
     """A run to its end: its exit code and what it said."""
     running = start(temporary, *arguments)
-    said, _ = running.communicate(timeout=240)
+    said, _ = running.communicate(timeout=HANGS)
     return running.returncode, said
 
 
 def interrupt(running: subprocess.Popen[str], folder: Path, number: int) -> None:
     """Send a signal to the process that was started by hand, when a few results are there."""
-    deadline = time.monotonic() + 120
-    text = ""
-    while time.monotonic() < deadline and text.count('"record":"result"') < 3:
-        time.sleep(0.01)
-        text = "".join(part.read_text() for part in folder.glob("record.jsonl.*.part"))
+    begun(running, folder, 3)
     running.send_signal(number)
 
 
@@ -352,7 +348,7 @@ def test_an_interrupted_run_leaves_a_record_that_is_completed(
     asked = ("recompiles/*", "--implementation=eager", "--shuffle=3", "--time-limit=50")
     running = start(temporary, *asked, f"-n{workers}", f"-o{out}")
     interrupt(running, out, number)
-    output, _ = running.communicate(timeout=120)
+    output, _ = running.communicate(timeout=HANGS)
     killed = number == signal.SIGKILL
     assert running.returncode == (-9 if killed else 2), output
     (path,) = out.glob("*.part") if killed else [out / "record.jsonl"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -9,12 +10,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, touchstone
+from conftest import HANGS, ROOT, comes_true, touchstone
 
 from conformance.exits import USAGE
 from harness import catalog
@@ -26,9 +26,9 @@ from reports import table
 SOME = "recompiles/call_method_is_rebound*"
 
 
-def run(*command: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=HANGS, check=False
     )
 
 
@@ -149,8 +149,9 @@ def test_xdist_workers_and_one_process_make_the_same_record(tmp_path: Path) -> N
 def test_a_fault_costs_its_own_trials_and_no_others(tmp_path: Path) -> None:
     """Killed children, hangs, killed zygotes: the others go on, and every planned trial has a result."""
     ran = run(
-        *touchstone("run", SOME, f"-o{tmp_path}", "-n2", "--time-limit=5"),
-        *(f"--implementation={profile(tmp_path, n)}" for n in ("segfault", "hang", "honest")),
+        *touchstone("run", SOME, f"-o{tmp_path}", "-n2", "--time-limit=120"),
+        *(f"--implementation={profile(tmp_path, name)}" for name in ("segfault", "honest")),
+        f"--implementation={profile(tmp_path, 'hang', time_factor=0.1)}",
         f"--implementation={profile(tmp_path, 'kill_zygote', alone=True)}",
         "--implementation=eager",
     )
@@ -190,7 +191,7 @@ def test_implementations_that_cannot_run_are_errors_and_the_others_go_on(tmp_pat
         env={**os.environ, "TOUCHSTONE_HOME": str(tmp_path / "home")},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=HANGS,
         check=False,
     )
     assert ran.returncode == 1, ran.stdout + ran.stderr
@@ -226,14 +227,25 @@ def test_tolerances_of_a_profile_decide_how_close_values_must_be(tmp_path: Path)
         assert verdicts(read(tmp_path / "record.jsonl"), "wrong") == {verdict}
 
 
-def zygote_at_work(folder: Path, number: int) -> int:
-    """The process whose forks are the trials on eager of a run that writes there, once it has so many results."""
-    deadline = time.monotonic() + 120
+def begun(running: subprocess.Popen[str], folder: Path, number: int) -> str:
+    """What a run has written there, once that has so many results; the run has not ended."""
     text = ""
-    while time.monotonic() < deadline and text.count('"record":"result"') < number:
-        time.sleep(0.01)
-        text = "".join(part.read_text() for part in folder.glob("record.jsonl.*.part"))
-    pid: int = json.loads(text.splitlines()[0])["implementations"]["eager"]["fingerprint"]["pid"]
+
+    def is_there() -> bool:
+        nonlocal text
+        with contextlib.suppress(FileNotFoundError):  # it ends in this moment
+            text = "".join(part.read_text() for part in folder.glob("record.jsonl.*.part"))
+        return text.count('"record":"result"') >= number
+
+    assert comes_true(lambda: is_there() or running.poll() is not None, HANGS)
+    assert text.count('"record":"result"') >= number, running.communicate(timeout=HANGS)[0]
+    return text
+
+
+def zygote_at_work(running: subprocess.Popen[str], folder: Path, number: int) -> int:
+    """The process whose forks are the trials on eager of a run that writes there, once it has so many results."""
+    header = json.loads(begun(running, folder, number).splitlines()[0])
+    pid: int = header["implementations"]["eager"]["fingerprint"]["pid"]
     return pid
 
 
@@ -247,8 +259,8 @@ def test_killing_the_zygote_by_hand_in_mid_run_loses_at_most_the_trials_in_fligh
         stderr=subprocess.STDOUT,
         text=True,
     )
-    os.kill(zygote_at_work(tmp_path, 10), signal.SIGKILL)
-    output, _ = running.communicate(timeout=240)
+    os.kill(zygote_at_work(running, tmp_path, 10), signal.SIGKILL)
+    output, _ = running.communicate(timeout=HANGS)
     record = read(tmp_path / "record.jsonl")
     assert_whole(record)
     lost = [r for r in record.results if r.judgement.verdict is Verdict.BUG]
@@ -301,7 +313,7 @@ def test_no_process_of_the_near_side_imports_torch(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(spy)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=HANGS,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
-from conftest import ROOT, touchstone
+from conftest import HANGS, ROOT, touchstone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_run import profile
 
-from conformance.second_look import unexpected
+from conformance.second_look import _Looker, unexpected
 from harness.culprits import smallest
+from harness.judge import Terms
 from harness.model import Exit, Judgement, Observation, Result, Trial, Verdict
 from harness.record import Record, read
-from harness.story import Tier
+from harness.story import Tier, parse
+
+if TYPE_CHECKING:
+    from conformance.session import Session
 
 BOUNDED = settings(max_examples=100, deadline=None, derandomize=True)
 
@@ -61,6 +68,25 @@ def test_each_deviation_is_looked_at_before_others_like_it_and_what_is_expected_
     assert "a/may" in [each.trial.scenario for each in unexpected(results, strict=True)]
 
 
+def test_a_search_whose_time_is_over_says_so_and_accuses_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody knows then whether trials before it explain the deviation."""
+    conforms = Exit(Observation(story=parse("reset"), ended=True))
+    monkeypatch.setattr(_Looker, "_terms", lambda *_: Terms(parse("reset")))
+    monkeypatch.setattr(_Looker, "_alone", lambda *_: conforms)
+    monkeypatch.setattr(_Looker, "_run", lambda *_: conforms)
+    session = SimpleNamespace(
+        settings=SimpleNamespace(mode="fork", folder=tmp_path), isolation=None
+    )
+    results = [made("a/before", Verdict.PASS), made("a/one", Verdict.FAIL, "x")]
+    looker = _Looker(cast("Session", session), results, until=time.monotonic() - 1)
+    found = looker.look(results[1])
+    assert (found.judgement.verdict, found.judgement.signature) == (Verdict.FAIL, "x")
+    assert found.judgement.reason.startswith("a reason; not so alone or where home is empty")
+    assert found.polluters == ()
+
+
 Run = Callable[..., tuple[Record, str]]
 
 
@@ -73,7 +99,7 @@ def run(tmp_path: Path) -> Run:
         home.mkdir()
         done = subprocess.run(
             touchstone(
-                *("run", "--second-look=120", *arguments, "-n0", f"-o{tmp_path / 'out'}"),
+                *("run", "--second-look=3600", *arguments, "-n0", f"-o{tmp_path / 'out'}"),
                 f"--implementation={asked}",
             ),
             cwd=ROOT,
@@ -85,7 +111,7 @@ def run(tmp_path: Path) -> Run:
             },
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=HANGS,
             check=False,
         )
         record = read(tmp_path / "out/record.jsonl")

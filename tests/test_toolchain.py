@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import HANGS
 
 from harness import toolchain
 
@@ -43,7 +44,7 @@ class Bench:
         target.unlink(missing_ok=True)
         command = ["g++", str(source), *options, "-o", str(target)]
         ended = subprocess.run(
-            command, check=False, env={**os.environ, "PATH": self.path}, timeout=30
+            command, check=False, env={**os.environ, "PATH": self.path}, timeout=HANGS
         )
         return ended.returncode, target
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, touchstone
+from conftest import HANGS, ROOT, touchstone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_run import assert_whole
@@ -74,7 +74,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=HANGS,
         check=False,
     )
 
@@ -109,7 +109,7 @@ def test_what_is_only_planned_is_no_verdict_and_leaves_no_record(tmp_path: Path)
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANGS,
         check=False,
     )
     assert "2 tests collected" in ran.stdout, ran.stdout + ran.stderr

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import hostile
 import pytest
-from conftest import touchstone
+from conftest import HANGS, touchstone
 from hostile import ATTACKS, RUN
 from test_accept import HEAD, plain, scenario
 from test_html import Page, drive, dumped
@@ -201,7 +201,7 @@ def test_no_page_asks_the_network_for_anything(pair: tuple[Record, Record], tmp_
             *(f"--log-net-log={log}", "--virtual-time-budget=3000", "--dump-dom", page.as_uri()),
         ],
         capture_output=True,
-        timeout=120,
+        timeout=HANGS,
         check=True,
     )
     noted = log.read_text("utf-8")
@@ -330,7 +330,7 @@ def test_what_an_implementation_prints_and_raises_does_not_act_in_a_run(tmp_path
         env={**os.environ, "GITHUB_TOKEN": "a secret of the job"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=HANGS,
         check=False,
     )
     assert ran.returncode == 1, ran.stdout + ran.stderr
@@ -461,7 +461,7 @@ def test_a_record_with_anything_wrong_is_read_or_refused_in_a_sentence(tmp_path:
             uses(read(path))
         except RecordError as error:
             refused.append(str(error))
-        assert time.monotonic() - started < 5, number
+        assert time.monotonic() - started < 60, number
     assert 300 < len(refused) < 600
     assert all(each.isprintable() and len(each) < 600 for each in refused)
 
@@ -485,7 +485,7 @@ def test_what_only_looks_like_a_record_is_refused_soon(tmp_path: Path, content: 
     started = time.monotonic()
     with pytest.raises(RecordError, match=r"is no record|is damaged|has format|is truncated"):
         read(path)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize("seconds", [10**400, -1, float("inf"), float("nan"), True, "1"])

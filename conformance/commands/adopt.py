@@ -10,8 +10,9 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from conformance.commands.common import Commands, add_output, check_selects, say, tell, write
+from conformance.commands.common import Commands, add_output, check_selects, write
 from conformance.exits import BROKEN, OK
+from conformance.speech import say, tell
 from harness import accept, adoption, catalog
 from harness.catalog import variants
 from harness.merge import combine

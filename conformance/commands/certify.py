@@ -20,12 +20,11 @@ from conformance.commands.common import (
     UsageError,
     add_workers,
     check_selects,
-    say,
-    tell,
     well_formed,
 )
 from conformance.conditions import ConditionError
 from conformance.exits import BROKEN, BUG, EMPTY, INTERRUPTED, OK
+from conformance.speech import say, tell
 from harness.certificate import Certificate, Condition, certify, to_json
 from harness.implementations import chosen
 from harness.model import Implementation, Verdict

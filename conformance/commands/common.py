@@ -128,13 +128,3 @@ def write(text: str, output: Path | None) -> None:
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_whole(output, text.encode("utf-8", "replace").decode())
-
-
-def say(line: str) -> None:
-    """Say something that was asked for."""
-    print(visible(line), flush=True)  # noqa: T201 - a command speaks
-
-
-def tell(line: str) -> None:
-    """Say something beside what was asked for, such as what is going on."""
-    print(visible(f"touchstone: {line}"), file=sys.stderr, flush=True)  # noqa: T201 - likewise

@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from conformance.commands.common import Commands, say, tell, well_formed
+from conformance.commands.common import Commands, well_formed
 from conformance.exits import BROKEN, OK
+from conformance.speech import say, tell
 from harness import edition
 from harness.edition import Editions
 from harness.files import write_whole

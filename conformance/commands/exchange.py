@@ -14,13 +14,13 @@ from conformance.commands.common import (
     add_implementations,
     add_output,
     check_selects,
-    tell,
     well_formed,
     write,
 )
 from conformance.exchange import cases, exchange
 from conformance.exits import OK
 from conformance.session import Session, Settings, open_folder
+from conformance.speech import tell
 from harness.exchange import Pair, page
 from harness.implementations import chosen
 from harness.model import Implementation

@@ -17,9 +17,10 @@ from typing import Any
 
 from tabulate import tabulate
 
-from conformance.commands.common import Commands, say, tell
+from conformance.commands.common import Commands
 from conformance.doctor import Check, Doctor, diagnose
 from conformance.exits import OK
+from conformance.speech import say, tell
 from harness import catalog, provision
 from harness.implementations import ProfileError, find, shipped
 from harness.judge import fails

@@ -10,8 +10,9 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from conformance.commands.common import Commands, say
+from conformance.commands.common import Commands
 from conformance.exits import BROKEN, BUG, OK
+from conformance.speech import say
 from harness.merge import Finding, merge
 from harness.record import Record, Writer, read
 from reports import html

@@ -9,8 +9,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from conformance.commands.common import Commands, add_output, say, tell, write
+from conformance.commands.common import Commands, add_output, write
 from conformance.exits import BROKEN, EMPTY, OK
+from conformance.speech import say, tell
 from harness.merge import combine
 from harness.record import Record, RecordError, read
 from reports import changes_html, changes_markdown, changes_text, html, markdown, text

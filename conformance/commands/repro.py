@@ -12,16 +12,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.commands.common import (
-    Commands,
-    UsageError,
-    check_selects,
-    say,
-    tell,
-    well_formed,
-    write,
-)
+from conformance.commands.common import Commands, UsageError, check_selects, well_formed, write
 from conformance.exits import BROKEN, BUG, OK
+from conformance.speech import say, tell
 from harness.catalog import Entry
 from harness.implementations import chosen
 from harness.model import Result

@@ -14,8 +14,9 @@ from pathlib import Path
 from tabulate import tabulate
 
 from conformance import __file__ as _package
-from conformance.commands.common import Commands, UsageError, say, well_formed
+from conformance.commands.common import Commands, UsageError, well_formed
 from conformance.exits import BROKEN, OK
+from conformance.speech import say
 from harness import __version__, catalog, edition, plan
 from harness.catalog import Entry
 from harness.edition import Editions
