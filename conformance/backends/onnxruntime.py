@@ -14,15 +14,11 @@ from torch._functorch._aot_autograd.utils import make_boxed_func
 from torch.export import ExportedProgram, ModuleCallEntry, ModuleCallSignature
 from torch.export import graph_signature as spec
 from torch.fx import GraphModule, Node
-from torch.onnx._internal.exporter import _core, _decomp, _fx_passes, _registration
+from torch.onnx._internal.exporter import _core, _registration
 from torch.utils._pytree import tree_structure
 
-# What translates each operator, and what replaces those that it does not: made once, where torch.onnx.export would take
-# seconds to make them for each graph, and trace it again.
+# What translates each operator: made once, where torch.onnx.export would take seconds to make it for each graph.
 REGISTRY = _registration.ONNXRegistry.from_torchlib()
-DECOMPOSITIONS = _decomp.create_onnx_friendly_decomposition_table(
-    set(_decomp.get_onnx_implemented_overloads(REGISTRY))
-)
 
 
 def compile_function(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: ANN401
@@ -33,17 +29,13 @@ def compile_function(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: A
     if not computed:
         return make_boxed_func(lambda *_: results)
     output.args = (computed,)
-    _fx_passes.insert_type_promotion_nodes(graph)
-    _fx_passes.remove_assertion_nodes(graph)
-    for node in graph.graph.nodes:
-        node.meta.setdefault("nn_module_stack", {})  # it warns of each node that has none
     signature = spec.ExportGraphSignature(
         [spec.InputSpec(spec.InputKind.USER_INPUT, _argument(each), None) for each in places],
         [spec.OutputSpec(spec.OutputKind.USER_OUTPUT, _argument(each), None) for each in computed],
     )
     call = ModuleCallSignature([], [], tree_structure(((*examples,), {})), tree_structure(computed))
     program = ExportedProgram(graph, graph.graph, signature, {}, {}, [ModuleCallEntry("", call)])
-    exported = _core._exported_program_to_onnx_program(program, registry=REGISTRY)  # noqa: SLF001
+    exported = _core.export(program, registry=REGISTRY, opset_version=18, verbose=False)
     session = InferenceSession(exported.model_proto.SerializeToString())
 
     def run(*args: torch.Tensor | float) -> list[torch.Tensor | float | None]:
@@ -70,4 +62,4 @@ def _to_torch(value: OrtValue, node: Node) -> torch.Tensor | float:
     return tensor.to(example.dtype) if isinstance(example, torch.Tensor) else tensor.item()
 
 
-compile_graph = aot_autograd(fw_compiler=compile_function, decompositions=DECOMPOSITIONS)
+compile_graph = aot_autograd(fw_compiler=compile_function)
