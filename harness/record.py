@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import control, schema
+from harness import control, files, schema
 from harness.control import Control
 from harness.model import (
     Attempt,
@@ -254,12 +254,14 @@ def read_interrupted(path: Path) -> Record:
 
 def _rows(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8").removesuffix("\n")
+        text = files.read_text(path).removesuffix("\n")
         return text.split("\n") if text else []
     except OSError as error:
         raise RecordError(
             f"{path} cannot be read: {error.strerror}; give the path of a record"
         ) from error
+    except files.PackedError as error:
+        raise RecordError(f"{path} {error}; give the path of a record, whole") from error
     except UnicodeDecodeError as error:
         raise RecordError(
             f"{path} is no record: it is not text; give a file that `touchstone run` wrote"

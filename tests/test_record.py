@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import lzma
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -37,6 +38,7 @@ from harness.record import (
     RecordError,
     Writer,
     read,
+    read_interrupted,
     result_from_json,
     result_to_json,
 )
@@ -663,3 +665,30 @@ def test_a_distribution_without_a_name_or_version_is_no_package(
     found = [made("a", None), made("a", "1"), made("a", None), made(None, "2"), made("b", "3")]
     monkeypatch.setattr("importlib.metadata.distributions", lambda: found)
     assert fingerprint.take()["packages"] == {"a": "1", "b": "3"}
+
+
+def test_a_compressed_record_is_read_alike(tmp_path: Path) -> None:
+    path = written(tmp_path, [result()])
+    packed = tmp_path / "record.jsonl.xz"
+    packed.write_bytes(lzma.compress(path.read_bytes()))
+    assert read(packed) == read(path)
+    assert read_interrupted(packed) == read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"junk", "cannot be unpacked: .*; give the path of a record, whole"),
+        (lzma.compress(b"{}")[:-20], "cannot be unpacked: .*; give the path of a record, whole"),
+        (lzma.compress(b"\xff\xfe"), "is no record: it is not text"),
+        (lzma.compress(b"x" * (2 << 20)), "has more than 1 MiB when it is unpacked"),
+    ],
+)
+def test_what_is_compressed_and_no_record_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
+) -> None:
+    monkeypatch.setattr("harness.files.MOST", 1 << 20)
+    path = tmp_path / "record.jsonl.xz"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=said):
+        read(path)
