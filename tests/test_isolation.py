@@ -20,7 +20,7 @@ from harness import catalog, implementations
 from harness.environment import IsolationError, environ
 from harness.fork import Fork
 from harness.isolate import Here
-from harness.model import Implementation, Verdict
+from harness.model import Implementation, Result, Verdict
 from harness.needs import NEEDS
 from harness.record import result_from_json, result_to_json
 from harness.story import render
@@ -151,6 +151,14 @@ def test_a_crash_is_a_crash_also_where_a_need_is_not_claimed(attempt: Try) -> No
     assert attempt(unable).judgement.verdict is Verdict.CRASH
 
 
+def run_on_eager(module: Path, folder: Path, fork: Fork) -> Result:
+    """Run the one scenario of a module."""
+    (entry,) = catalog.read_module(module)
+    session = Session(Settings(folder, os.getpid(), "fork", 60.0), [EAGER])
+    session.isolation = fork
+    return session.run(entry, catalog.variants(entry)[0], "eager")
+
+
 @pytest.mark.parametrize(
     ("lacking", "verdict", "said"),
     [
@@ -173,10 +181,7 @@ def test_what_a_scenario_imports_and_the_environment_lacks_is_named(  # noqa: PL
         "    'A claim.'\n"
         "    s.note('value', 1)\n"
     )
-    (entry,) = catalog.read_module(module)
-    session = Session(Settings(folder, os.getpid(), "fork", 60.0), [EAGER])
-    session.isolation = fork
-    result = session.run(entry, catalog.variants(entry)[0], "eager")
+    result = run_on_eager(module, folder, fork)
     assert result.judgement.verdict is verdict
     assert said in result.judgement.reason
     assert not result.stopped, "the implementation runs: other scenarios are judged"
@@ -197,10 +202,7 @@ def test_a_value_that_cannot_be_observed_is_a_bug_of_ours(
         "    'A claim.'\n"
         "    s.note('value', Strange())\n"
     )
-    (entry,) = catalog.read_module(module)
-    session = Session(Settings(folder, os.getpid(), "fork", 60.0), [EAGER])
-    session.isolation = fork
-    judged = session.run(entry, catalog.variants(entry)[0], "eager").judgement
+    judged = run_on_eager(module, folder, fork).judgement
     assert judged.verdict is Verdict.BUG
     assert "nothing to see" in judged.reason
 

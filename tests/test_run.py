@@ -406,7 +406,7 @@ BAD: Sequence[tuple[list[str], int, str]] = [
     (
         ["run", "-n0", "--implementation=eager", "-oLICENSE"],
         4,
-        "LICENSE is no folder; name another folder",
+        "the report cannot be written into LICENSE: LICENSE is no folder; name another folder",
     ),
     (["run", "-n-1"], 4, "'-1' is no number of processes; give 0, 1, 2 or so, or auto"),
     (["run", "nothing/*"], 4, "no scenario matches 'nothing/*'"),
