@@ -42,6 +42,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "claims": list,
     "tools": list,
     "interprets": bool,
+    "built_on": str,
     "time_factor": (int, float),
     "tolerances": dict,
     "homepage": str,
@@ -49,6 +50,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 _OF_STRINGS = ("requires", "indexes", "modules", "claims", "tools")
+
+#: The compilers of torch that others are built on, by the names of their profiles and backends.
+_BASES = ("aot_eager", "inductor")
 
 #: How many times slower than usual an implementation may be.
 _SLOWEST = 1000
@@ -221,6 +225,8 @@ def _problem(key: str, value: Any) -> str:  # noqa: ANN401 - of the right kind
             return f"`name` is {value!r}; use letters, digits, and . _ + -, at most 100, a letter or digit first"
         case "backend" | "adapter" if not value:
             return f"`{key}` is empty; give what it names, or leave it out"
+        case "built_on" if value not in _BASES:
+            return f"`built_on` is {value!r}; give {' or '.join(_BASES)}, or leave it out"
         case "extends" if not value:
             return "`extends` is empty; give a shipped profile's name or a path, or leave it out"
     return _STRANGE[key](value) if key in _STRANGE else ""

@@ -10,6 +10,7 @@ import dataclasses
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from fnmatch import translate
 from functools import cache
@@ -64,7 +65,16 @@ def read_file(file: Path) -> tuple[Known, ...]:
 
 
 def _spread(file: Path, number: int, table: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """One table for each deviation of a table that gives one reason to several."""
+    """One table for each implementation and deviation of a table that gives one reason to several."""
+    named = table.get("implementation")
+    if isinstance(named, list):
+        if not named:
+            raise KnownError(f"{file}: entry {number}: `implementation` is an empty list")
+        return [
+            single
+            for each in named
+            for single in _spread(file, number, {**table, "implementation": each})
+        ]
     if "deviations" not in table:
         return [table]
     shared = {name: value for name, value in table.items() if name != "deviations"}
@@ -118,17 +128,28 @@ def find(
 ) -> Known | None:
     """The entry that speaks of a trial on its implementation under these versions.
 
-    Of several, one that spells the implementation's name counts before those with a pattern, then the first.
+    Of several, one that spells the implementation's name counts before those with a pattern, then the first. What
+    speaks only of the part of torch that the implementation is built on may come and go: it need not be reached.
     """
     found = [
         entry
-        for entry in entries
-        if covers(entry, trial)
-        and _means(entry, implementation)
-        and read_condition(entry.when).holds({}, versions)
+        for each in entries
+        if covers(each, trial)
+        and read_condition(each.when).holds({}, versions)
+        and (entry := _applied(each, implementation))
     ]
     own = (entry for entry in found if entry.implementation == implementation.name)
     return next(own, next(iter(found), None))
+
+
+def _applied(entry: Known, implementation: Implementation) -> Known | None:
+    """An entry as it holds for an implementation, if it does: its own, or of what that is built on."""
+    if _means(entry, implementation):
+        return entry
+    base = implementation.built_on
+    if not base or not _means(entry, replace(implementation, name=base, backend=base)):
+        return None
+    return replace(entry, flaky=True, reason=f"{entry.reason} (as {base}, which it is built on)")
 
 
 def explains(entry: Known, signature: str) -> bool:

@@ -84,6 +84,8 @@ class Implementation:
         claims: the needs it says it meets; see docs/needs.md.
         tools: programs that it starts, such as "g++"; what cannot be done without a missing one is unsupported.
         interprets: whether running the captured graph as it is counts as its compiled code.
+        built_on: the compiler of torch that it gets its graphs from, "aot_eager" or "inductor", whose known deviations
+            are then its own; "" for none.
         time_factor: how many times the usual time limit its trials may take.
         tolerances: dtype to relative and absolute tolerance, where it departs from those of torch.testing.
         homepage: where it lives.
@@ -105,6 +107,7 @@ class Implementation:
     claims: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     interprets: bool = False
+    built_on: str = ""
     time_factor: float = 1.0
     tolerances: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     homepage: str = ""

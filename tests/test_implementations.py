@@ -252,6 +252,11 @@ def test_a_name_that_would_not_fit_an_id_is_refused(tmp_path: Path, name: str) -
     )
 
 
+def test_a_base_that_is_no_compiler_of_torch_is_refused(tmp_path: Path) -> None:
+    said = refused(tmp_path, 'backend = "x"\nbuilt_on = "tvm"')
+    assert "`built_on` is 'tvm'; give aot_eager or inductor, or leave it out" in said
+
+
 def test_a_file_name_that_would_not_fit_an_id_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match="use letters, digits"):
         read(profile(tmp_path, 'backend = "x"', "my compiler.toml"))
@@ -406,6 +411,9 @@ BAD = [
             "claims = [1]",
             'interprets = "yes"',
             "interprets = 1",
+            'built_on = "eager"',
+            'built_on = ""',
+            "built_on = 1",
             'time_factor = "2"',
             "time_factor = true",
             "time_factor = 0",

@@ -122,6 +122,36 @@ deviations = [
     assert {each.reason for each in found} == {"what is mutated is a copy"}
 
 
+def test_one_entry_speaks_of_several_implementations(tmp_path: Path) -> None:
+    text = """
+[[known]]
+implementation = ["aot_eager*", "inductor*"]
+reason = "what is mutated is a copy"
+deviations = [
+    { scenario = "a/*", signature = "call 1 is missing" },
+    { scenario = "b/c", signature = "call 2 compiles" },
+]
+"""
+    found = known.read(written(tmp_path, text))
+    assert [(each.implementation, each.scenario) for each in found] == [
+        ("aot_eager*", "a/*"),
+        ("aot_eager*", "b/c"),
+        ("inductor*", "a/*"),
+        ("inductor*", "b/c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("[]", "`implementation` is an empty list"),
+        ("[3]", "`implementation` is 3, expected a string"),
+    ],
+)
+def test_implementations_are_a_list_of_names(tmp_path: Path, names: str, said: str) -> None:
+    assert f"entry 1: {said}" in refused(tmp_path, ENTRY.replace('"mine"', names))
+
+
 @pytest.mark.parametrize(
     "deviations",
     [
@@ -278,6 +308,27 @@ def test_the_first_entry_that_speaks_is_found() -> None:
 
 def test_no_entry_is_found_where_none_speaks() -> None:
     assert known.find([], TRIAL, MINE, VERSIONS) is None
+
+
+def test_what_is_known_of_a_base_is_known_of_what_is_built_on_it() -> None:
+    mine = replace(MINE, backend="mine", built_on="aot_eager")
+    of_name = entry("*", implementation="aot_eager*")
+    of_backend = entry("*", implementation="*", backend="aot_eager")
+    for each in (of_name, of_backend):
+        assert known.find([each], TRIAL, replace(mine, built_on=""), VERSIONS) is None
+        assert known.find([each], TRIAL, replace(mine, built_on="inductor"), VERSIONS) is None
+        found = known.find([each], TRIAL, mine, VERSIONS)
+        assert found is not None
+        assert found.reason == "y (as aot_eager, which it is built on)"
+        assert found.flaky, "a backend that does better than its base must not be an xpass"
+
+
+def test_an_entry_of_its_own_counts_before_that_of_the_base() -> None:
+    mine = replace(MINE, backend="mine", built_on="aot_eager")
+    entries = [entry("*", implementation="aot_eager*"), entry("*", signature="own")]
+    assert known.find(entries, TRIAL, mine, VERSIONS) == entries[1]
+    (general,) = [entry("*", implementation="*")]
+    assert known.find([general], TRIAL, mine, VERSIONS) == general
 
 
 # stale
