@@ -22,6 +22,7 @@ from harness import catalog, known, plan, provision, values
 from harness.catalog import Entry, Variant
 from harness.condition import speaks_of
 from harness.environment import IsolationError, missing_tools, profile
+from harness.expectation import explanation
 from harness.fork import Fork
 from harness.isolate import Here, Isolation, Spawn
 from harness.judge import Terms, declared_tiers, judge
@@ -252,7 +253,7 @@ class Session:
             expected=render(terms.story),
             condition=condition,
             exit=_telling(terms, exits, judgement) if exits else Exit(Observation()),
-            known=terms.known,
+            known=_known(terms, exits, judgement),
             attempts=_attempts(terms, exits) if len(exits) > 1 else (),
         )
 
@@ -267,6 +268,7 @@ class Session:
         broken = self._broken_exit(name)
         versions = {} if broken and _environment(broken) else self.versions(name)
         trial = plan.trial(entry, variant, implementation)
+        asked = (self._known if versions else (), trial, implementation, versions)
         unmet = tuple(need for need in entry.needs if need not in implementation.claims)
         return Terms(
             story=self._expected(entry, variant, name)[1],
@@ -275,7 +277,8 @@ class Session:
             unmet=() if broken else unmet,
             missing=() if broken else missing_tools(implementation),
             interprets=implementation.interprets,
-            known=known.find(self._known, trial, implementation, versions) if versions else None,
+            known=known.find(*asked),
+            causes=known.causes(*asked),
             applies=_hindrance(entry, versions, unmet) if versions else "",
         )
 
@@ -353,6 +356,12 @@ def _attempts(terms: Terms, exits: Sequence[Exit]) -> tuple[Attempt, ...]:
         Attempt(f"attempt {number}", each.verdict, each.signature, each.reason, seconds)
         for number, (each, seconds) in enumerate(made, start=1)
     )
+
+
+def _known(terms: Terms, exits: Sequence[Exit], judgement: Judgement) -> Known | None:
+    """The known entry that expects what was judged, or else the one that speaks of the trial."""
+    message = exits[0].message if exits else ""
+    return explanation(judgement, terms.known, terms.causes, message) or terms.known
 
 
 def _telling(terms: Terms, exits: Sequence[Exit], judgement: Judgement) -> Exit:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from harness.compilations import compiled, never_more, total
-from harness.known import explains
+from harness.expectation import expect
 from harness.model import (
     CAPTURED,
     Difference,
@@ -75,6 +75,7 @@ class Terms:
         missing: programs that the implementation needs and that are not installed.
         interprets: whether running the captured graph as it is counts as compiled code.
         known: the known entry that speaks of this trial, if one does.
+        causes: the known entries that speak of it if its error is theirs.
         applies: why the scenario does not speak of this torch or implementation; "" if it does.
     """
 
@@ -85,6 +86,7 @@ class Terms:
     missing: tuple[str, ...] = ()
     interprets: bool = False
     known: Known | None = None
+    causes: tuple[Known, ...] = ()
     applies: str = ""
 
 
@@ -103,7 +105,8 @@ def judge(terms: Terms, attempts: Sequence[Exit]) -> Judgement:
     told = {(each.verdict, each.signature) for each in judgements}
     if len(told) > 1:
         return _apply_needs(terms, _judge_flaky(terms, judgements))
-    return _apply_known(terms, _apply_needs(terms, judgements[0]))
+    made = _apply_needs(terms, judgements[0])
+    return expect(made, terms.known, terms.causes, attempts[0].message)
 
 
 def _counted(promised: tuple[Tier, ...], made: Judgement) -> tuple[Tier, ...]:
@@ -163,26 +166,6 @@ def _apply_needs(terms: Terms, judgement: Judgement) -> Judgement:
 
 def _past(judgement: Judgement) -> str:
     return f"ended in {judgement.verdict}: {judgement.reason}"
-
-
-def _apply_known(terms: Terms, judgement: Judgement) -> Judgement:
-    known = terms.known
-    if known is None or judgement.verdict is Verdict.UNSUPPORTED:
-        return judgement
-    if judgement.verdict.conforms:
-        if known.flaky:
-            return judgement
-        return replace(
-            judgement,
-            verdict=Verdict.XPASS,
-            reason=f"listed as known ({known.reason}) but conforms: delete the entry",
-        )
-    if explains(known, judgement.signature):
-        return replace(judgement, verdict=Verdict.XFAIL, reason=known.reason)
-    return replace(
-        judgement,
-        reason=f"{judgement.reason}; the known entry expects another deviation: {known.signature}",
-    )
 
 
 def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one for each way to end

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fnmatch import translate
@@ -132,14 +132,35 @@ def find(
     speaks only of the part of torch that the implementation is built on may come and go: it need not be reached.
     """
     found = [
-        entry
-        for each in entries
-        if covers(each, trial)
-        and read_condition(each.when).holds({}, versions)
-        and (entry := _applied(each, implementation))
+        each for each in _speaking(entries, trial, implementation, versions) if not each.message
     ]
     own = (entry for entry in found if entry.implementation == implementation.name)
     return next(own, next(iter(found), None))
+
+
+def causes(
+    entries: Iterable[Known],
+    trial: Trial,
+    implementation: Implementation,
+    versions: Mapping[str, str],
+) -> tuple[Known, ...]:
+    """The entries that speak of a trial if it fails by their cause, in their order."""
+    found = _speaking(entries, trial, implementation, versions)
+    return tuple(each for each in found if each.message)
+
+
+def _speaking(
+    entries: Iterable[Known],
+    trial: Trial,
+    implementation: Implementation,
+    versions: Mapping[str, str],
+) -> Iterator[Known]:
+    """The entries that match a trial on its implementation under these versions, as they hold for that."""
+    for entry in entries:
+        if covers(entry, trial) and read_condition(entry.when).holds({}, versions):
+            applied = _applied(entry, implementation)
+            if applied:
+                yield applied
 
 
 def _applied(entry: Known, implementation: Implementation) -> Known | None:
@@ -152,10 +173,21 @@ def _applied(entry: Known, implementation: Implementation) -> Known | None:
     return replace(entry, flaky=True, reason=f"{entry.reason} (as {base}, which it is built on)")
 
 
-def explains(entry: Known, signature: str) -> bool:
-    """Whether an entry expects a signature; a star in it stands for what varies from run to run."""
-    parts = map(re.escape, entry.signature.split("*"))
-    return re.fullmatch(".*".join(parts), signature, re.DOTALL) is not None
+def explains(entry: Known, signature: str, message: str = "") -> bool:
+    """Whether an entry expects a deviation: its signature, and its error's message if the entry has one.
+
+    A star stands for what varies from run to run. With a message it stands for what varies from trial to trial, within
+    one deviation: the cause of an error does not explain what was wrong before it.
+    """
+    varying = "[^;]*" if entry.message else ".*"
+    return (
+        re.fullmatch(_with_stars(entry.signature, varying), signature, re.DOTALL) is not None
+        and re.search(_with_stars(entry.message, ".*"), message, re.DOTALL) is not None
+    )
+
+
+def _with_stars(text: str, varying: str) -> str:
+    return varying.join(map(re.escape, text.split("*")))
 
 
 def covers(entry: Known, trial: Trial) -> bool:

@@ -238,6 +238,12 @@ class Exit:
     leftovers: int = 0
     exceeded: int = 0
 
+    @property
+    def message(self) -> str:
+        """Of the exception that ended the story before its end; "" if none did."""
+        failure = self.observation.failure
+        return failure.message if failure else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -296,7 +302,7 @@ class Known:
     Attributes:
         scenario: pattern over `family/name[variant]`, as fnmatch reads it with [ and ] literal.
         implementation: pattern over implementation names.
-        signature: the deviation that is expected, as `Judgement.signature` spells it.
+        signature: the deviation that is expected, as `Judgement.signature` spells it; a star stands for what varies.
         reason: why it deviates, understood to the root.
         link: where it is reported or explained.
         when: version clauses such as "torch<2.14"; "" for all.
@@ -304,6 +310,8 @@ class Known:
         flaky: whether the deviation is allowed to come and go.
         backend: pattern over the profile's backend; "" for all.
         device: pattern over the profile's device; "" for all.
+        message: what the error's message has in it, likewise with stars. Such an entry speaks of one cause: of the
+            trials that fail by it alone, whichever they are; "" for an entry that speaks of its trials.
     """
 
     scenario: str
@@ -316,6 +324,7 @@ class Known:
     flaky: bool = False
     backend: str = ""
     device: str = ""
+    message: str = ""
 
     @property
     def explained(self) -> bool:

@@ -29,6 +29,8 @@ NEAR = frozenset(
         "catalog",
         "lint",
         "judge",
+        "expectation",
+        "revision",
         "control",
         "culprits",
         "compilations",

@@ -6,6 +6,7 @@ Knows argparse and the catalog. Must not know any subcommand.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.catalog import CatalogError, Entry
 from harness.files import write_whole
 from harness.implementations import DEFAULTS, shipped
 from harness.lint import lint
+from harness.record import Record, Writer, read
 from reports.visible import visible
 
 EXIT_CODES = """exit codes:
@@ -128,3 +130,19 @@ def write(text: str, output: Path | None) -> None:
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_whole(output, text.encode("utf-8", "replace").decode())
+
+
+def write_record(record: Record, command: list[str], folder: Path) -> Record:
+    """Write a record into a folder, whole or not at all; what a reader reads of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"record.jsonl.{os.getpid()}.part"
+    try:
+        writer = Writer(part, {**record.header, "command": command})
+        for result in record.results:
+            writer.add(result)
+        writer.close({key: record.footer[key] for key in ("finished", "seconds")})
+        whole = read(part)
+        part.replace(folder / "record.jsonl")
+        return whole
+    finally:
+        part.unlink(missing_ok=True)

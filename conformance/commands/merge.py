@@ -6,15 +6,14 @@ Knows its arguments, where the record goes, and what the proof comes to. Must no
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from pathlib import Path
 
-from conformance.commands.common import Commands
+from conformance.commands.common import Commands, write_record
 from conformance.exits import BROKEN, BUG, OK
 from conformance.speech import say
 from harness.merge import Finding, merge
-from harness.record import Record, Writer, read
+from harness.record import Record, read
 from reports import html
 
 _EXAMPLES = """examples:
@@ -50,7 +49,7 @@ def add(commands: Commands) -> None:
 def _merge(asked: argparse.Namespace) -> int:
     merged = merge({str(path): read(path) for path in asked.record})
     command = ["merge", *map(str, asked.record), "-o", str(asked.output)]
-    record = _write(merged.record, command, asked.output)
+    record = write_record(merged.record, command, asked.output)
     for finding in merged.findings:
         say(str(finding))
     say(_conclusion(record, merged.findings))
@@ -60,22 +59,6 @@ def _merge(asked: argparse.Namespace) -> int:
     if record.distrust:
         return BUG
     return BROKEN if merged.findings else OK
-
-
-def _write(record: Record, command: list[str], folder: Path) -> Record:
-    """Write a record into a folder, whole or not at all; what a reader reads of it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"record.jsonl.{os.getpid()}.part"
-    try:
-        writer = Writer(part, {**record.header, "command": command})
-        for result in record.results:
-            writer.add(result)
-        writer.close({key: record.footer[key] for key in ("finished", "seconds")})
-        whole = read(part)
-        part.replace(folder / "record.jsonl")
-        return whole
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _conclusion(record: Record, findings: tuple[Finding, ...]) -> str:

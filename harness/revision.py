@@ -1,0 +1,101 @@
+"""Revision: what the results of a record come to under the known deviations of today.
+
+Knows what of a judgement known deviations have made, and what was there before. Must not run, read or write
+anything, and must not change what was told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from harness import known
+from harness.expectation import OTHERWISE, expect, explanation
+from harness.judge import Terms, declared_tiers, judge
+from harness.model import Implementation, Judgement, Known, Result, Verdict
+from harness.record import Record
+from harness.story import parse
+
+#: What only a known entry can make of a judgement.
+_EXPECTED = (Verdict.XFAIL, Verdict.XPASS)
+
+
+def revise(
+    record: Record,
+    implementations: Sequence[Implementation],
+    given: Sequence[Known],
+    shipped: Sequence[Known],
+) -> Record:
+    """A record as its run would have left it with other known deviations.
+
+    Args:
+        record: a whole one.
+        implementations: those of the record.
+        given: entries that are asked first; the header has them afterwards.
+        shipped: the entries of the suite.
+    """
+    entries = (*given, *shipped)
+    named = {each.name: each for each in implementations}
+    results = tuple(
+        _revised(record.header, entries, named[each.trial.implementation], each)
+        for each in record.results
+    )
+    verdicts = Counter(str(each.judgement.verdict) for each in results)
+    return Record(
+        {**record.header, "known": [asdict(each) for each in given]},
+        results,
+        {**record.footer, "verdicts": dict(sorted(verdicts.items()))},
+    )
+
+
+def _revised(
+    header: Mapping[str, Any],
+    entries: Sequence[Known],
+    implementation: Implementation,
+    result: Result,
+) -> Result:
+    fingerprint = header["implementations"][implementation.name]["fingerprint"]
+    versions = {name: str(fingerprint[name]) for name in ("torch", "python")}
+    asked = (entries, result.trial, implementation, versions)
+    own, causes = known.find(*asked), known.causes(*asked)
+    message = result.exit.message
+    bare = _bare(header, implementation, result)
+    if bare is None:
+        return result
+    if bare.verdict is Verdict.FLAKY:
+        return _allowed(result, own)
+    made = expect(bare, own, causes, message)
+    return replace(result, judgement=made, known=explanation(bare, own, causes, message) or own)
+
+
+def _allowed(result: Result, own: Known | None) -> Result:
+    """A result whose attempts differ, which only an entry may expect that lets its deviation come and go."""
+    if own is None or not own.flaky:
+        return replace(result, known=own)
+    made = result.judgement
+    reason = f"{own.reason} ({made.reason})"
+    return replace(result, judgement=replace(made, verdict=Verdict.XFAIL, reason=reason), known=own)
+
+
+def _bare(
+    header: Mapping[str, Any], implementation: Implementation, result: Result
+) -> Judgement | None:
+    """The judgement without known deviations; None where it was made from several attempts, which are not all kept."""
+    made = result.judgement
+    if result.stopped or made.verdict is Verdict.NOT_RUN:
+        return None
+    if made.verdict not in _EXPECTED:
+        return replace(made, reason=made.reason.partition(OTHERWISE)[0])
+    if result.attempts:
+        return None
+    scenario = header["scenarios"][result.trial.scenario]
+    terms = Terms(
+        story=parse(result.expected),
+        tiers=declared_tiers(scenario["tiers"]),
+        exact=bool(scenario["exact"]),
+        unmet=tuple(each for each in scenario["needs"] if each not in implementation.claims),
+        interprets=implementation.interprets,
+    )
+    return judge(terms, [result.exit])
