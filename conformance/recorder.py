@@ -281,6 +281,8 @@ class Recorder:
             return
         terminalreporter.section("touchstone")
         terminalreporter.write_line(text.summary(self._record))
+        for entry in self._session.idle(list(self._entries.values()), self._record.results):
+            terminalreporter.write_line(visible(text.idle(entry)))
         for line in text.environments(self._session.environments):
             terminalreporter.write_line(visible(line))
         if self._accepted:

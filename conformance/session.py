@@ -228,6 +228,11 @@ class Session:
         today = date.today()  # noqa: DTZ011 - dates are local here
         return known.stale(self._known, plan.trials(entries, judged), judged, today)
 
+    def idle(self, entries: Sequence[Entry], results: Sequence[Result]) -> list[Known]:
+        """Known entries of causes that nothing failed by, where all that they could speak of has run."""
+        judged = list(self.implementations.values())
+        return known.idle(self._known, results, plan.trials(entries, judged), judged)
+
     def versions(self, name: str) -> dict[str, str]:
         """What conditions may ask about an implementation's environment."""
         fingerprint = self.fingerprint(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fnmatch import translate
@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.condition import ConditionError, read_condition
-from harness.model import Implementation, Known, Trial
+from harness.model import Implementation, Known, Result, Trial
 
 FOLDER = Path(__file__).resolve().parent.parent / "conformance" / "known"
 
@@ -210,6 +210,31 @@ def _matches(glob: str, text: str) -> bool:
 @cache
 def _pattern(glob: str) -> re.Pattern[str]:
     return re.compile(translate(glob.replace("[", "[[]")))
+
+
+def idle(
+    entries: Iterable[Known],
+    results: Collection[Result],
+    trials: Iterable[Trial],
+    implementations: Iterable[Implementation],
+) -> list[Known]:
+    """Entries of causes that no trial failed by, though each of the trials that they could speak of has a result.
+
+    Args:
+        entries: the known deviations.
+        results: what ran.
+        trials: of the whole catalog, on these implementations.
+        implementations: those that ran.
+    """
+    used, ran = {each.known for each in results}, {each.trial for each in results}
+    trials, implementations = list(trials), list(implementations)
+    found: list[Known] = []
+    for entry in (each for each in entries if each.message):
+        named = {each.name for each in implementations if _means(entry, each)}
+        meant = {each for each in trials if each.implementation in named and covers(entry, each)}
+        if meant and meant <= ran and entry not in used:
+            found.append(entry)
+    return found
 
 
 def stale(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from harness.catalog import Entry, variants
-from harness.model import TODO, Result, Verdict
+from harness.model import TODO, Known, Result, Verdict
 from harness.plan import rerun
 from harness.provision import Environment, size
 from harness.record import Record
@@ -61,6 +61,11 @@ def summary(record: Record) -> str:
     if standings := claimed(record):
         parts += ["", standings]
     return visible("\n".join([*parts, "", closing(record)]))
+
+
+def idle(entry: Known) -> str:
+    """What to do about an entry of a cause that nothing fails by any more."""
+    return f"nothing fails by the cause {entry.message!r} on {entry.implementation!r} any more: delete its known entry"
 
 
 def environments(used: Sequence[Environment]) -> list[str]:

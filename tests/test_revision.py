@@ -75,6 +75,21 @@ def test_one_cause_explains_every_trial_that_fails_by_it() -> None:
     assert not any(each.judgement.verdict is Verdict.XPASS for each in again.results)
 
 
+def test_a_cause_that_nothing_fails_by_is_idle_once_all_has_run() -> None:
+    judged = resume.implementations(KEPT, kept())
+    entry = Known("*", "aot_eager", "error: *", "gone", message="no kernel")
+    special = replace(entry, scenario="aliasing/*")
+    asked = ([entry, special], kept().results, kept().planned, judged)
+    assert known.idle(*asked) == [entry, special]
+    part = [each for each in kept().results if each.trial.family == "aliasing"]
+    assert known.idle([entry, special], part, kept().planned, judged) == [special]
+    used = [replace(kept().results[0], known=entry), *kept().results[1:]]
+    assert known.idle([entry, special], used, kept().planned, judged) == [special]
+    elsewhere = replace(entry, implementation="mine")
+    assert known.idle([elsewhere], kept().results, kept().planned, judged) == []
+    assert known.idle([replace(entry, message="")], kept().results, kept().planned, judged) == []
+
+
 def test_attempts_that_differ_are_expected_only_by_what_may_come_and_go() -> None:
     first = kept().results[0]
     differing = replace(
@@ -101,10 +116,15 @@ def test_the_command_writes_record_and_page_and_says_what_changed(tmp_path: Path
     file.write_text(
         '[[known]]\nscenario = "aliasing/kept_results_stay"\nimplementation = "aot_eager"\n'
         'signature = "call 1 compiles"\nreason = "why"\n'
+        '[[known]]\nscenario = "*"\nimplementation = "aot_eager"\n'
+        'signature = "error: *"\nmessage = "no kernel"\nreason = "gone"\n'
     )
     ran = run("judge", str(KEPT), f"--known={file}", f"-o{tmp_path / 'again'}")
     assert ran.returncode == 1, ran.stderr
     assert "pass -> xpass: 1" in ran.stdout + ran.stderr
+    assert (
+        "nothing fails by the cause 'no kernel' on 'aot_eager' any more" in ran.stdout + ran.stderr
+    )
     written = read(tmp_path / "again/record.jsonl")
     assert written.footer["verdicts"]["xpass"] == 1
     assert (tmp_path / "again/index.html").is_file()

@@ -68,6 +68,9 @@ def _judge(asked: argparse.Namespace) -> int:
     command = ["judge", str(asked.record), "-o", str(asked.output)]
     record = write_record(revised, command, asked.output)
     say(text.summary(record))
+    trials = plan.trials(catalog.read(), judged)
+    for entry in known.idle((*given, *known.read()), record.results, trials, judged):
+        say(text.idle(entry))
     for line in _changes(before, record):
         say(line)
     say(f"report: {html.write(record, asked.output)}")
