@@ -14,6 +14,7 @@ from typing import Any
 from harness import known
 from harness.expectation import OTHERWISE, expect, explanation
 from harness.judge import Terms, declared_tiers, judge
+from harness.merge import parts
 from harness.model import Implementation, Judgement, Known, Result, Verdict
 from harness.record import Record
 from harness.story import parse
@@ -44,7 +45,11 @@ def revise(
     )
     verdicts = Counter(str(each.judgement.verdict) for each in results)
     return Record(
-        {**record.header, "known": [asdict(each) for each in given]},
+        {
+            **record.header,
+            "known": [asdict(each) for each in given],
+            "parts": parts(record.header),
+        },
         results,
         {**record.footer, "verdicts": dict(sorted(verdicts.items()))},
     )

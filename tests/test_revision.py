@@ -127,6 +127,8 @@ def test_the_command_writes_record_and_page_and_says_what_changed(tmp_path: Path
     )
     written = read(tmp_path / "again/record.jsonl")
     assert written.footer["verdicts"]["xpass"] == 1
+    (ran_as,) = written.header["parts"]
+    assert ran_as["command"] == kept().header["command"], "which run it was is lost"
     assert (tmp_path / "again/index.html").is_file()
 
 
