@@ -284,6 +284,7 @@ class Session:
             interprets=implementation.interprets,
             known=known.find(*asked),
             causes=known.causes(*asked),
+            device=implementation.device,
             applies=_hindrance(entry, versions, unmet) if versions else "",
         )
 

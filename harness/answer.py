@@ -151,6 +151,8 @@ def _read_line(line: Mapping[str, Any], found: dict[str, Any]) -> None:
     match line:
         case {"begin": versions}:
             found["versions"] = _texts(versions)
+        case {"eager": bool(begins)}:
+            found["in_eager"] = begins
         case {"event": event, "evidence": evidence}:
             check(event, "event")
             check(evidence, "evidence")
@@ -168,7 +170,7 @@ def _read_line(line: Mapping[str, Any], found: dict[str, Any]) -> None:
                 ended=True, channels=_texts(channels), artefacts=tuple(map(_text, artefacts))
             )
         case _:
-            raise ValueError("expected begin, event, failure, bug or end")
+            raise ValueError("expected begin, eager, event, failure, bug or end")
 
 
 def _texts(value: Mapping[str, Any]) -> dict[str, str]:

@@ -136,6 +136,7 @@ def run(job: Job, write: Answer) -> None:
     if job.order:
         write({"end": _take_over(job, write)})
         return
+    write({"eager": True})
     try:
         scenario = find(job)
         # Before the oracle: whoever goes on elsewhere must not have run any of this trial's programs.
@@ -146,12 +147,13 @@ def run(job: Job, write: Answer) -> None:
         write({"end": {"channels": {}, "artefacts": []}})
         return
     except BaseException as error:  # noqa: BLE001 - nothing of the implementation has run yet
-        if lacks := _lacking(error):
+        if lacks := _lacking(error) or _of_device(error, job):
             write({"failure": dataclasses.asdict(lacks)})
             write({"end": {"channels": {}, "artefacts": []}})
         else:
             write({"bug": traceback.format_exc()})
         return
+    write({"eager": False})
     start = Order("", (), tuple(oracle.sights), job.cache)
     back, _ = _play(job, start, scenario.body, write, elsewhere)
     if elsewhere:
@@ -310,6 +312,11 @@ def _lacking(error: BaseException) -> Failure | None:
         return None
     why = f"the scenario needs {package}, which is not installed for {sys.executable}; install it there"
     return dataclasses.replace(_failure(error, "run"), message=why)
+
+
+def _of_device(error: BaseException, job: Job) -> Failure | None:
+    """What a device other than the CPU cannot do in eager; None on the CPU, where every body runs."""
+    return None if job.implementation["device"] == "cpu" else _failure(error, "eager")
 
 
 def consult(scenario: Scenario, settings: Settings, elsewhere: Going | None = None) -> Oracle:

@@ -76,6 +76,7 @@ class Terms:
         interprets: whether running the captured graph as it is counts as compiled code.
         known: the known entry that speaks of this trial, if one does.
         causes: the known entries that speak of it if its error is theirs.
+        device: that of the implementation, as torch names it.
         applies: why the scenario does not speak of this torch or implementation; "" if it does.
     """
 
@@ -87,6 +88,7 @@ class Terms:
     interprets: bool = False
     known: Known | None = None
     causes: tuple[Known, ...] = ()
+    device: str = "cpu"
     applies: str = ""
 
 
@@ -173,6 +175,11 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one f
     if exit_.bug or observation.bug:
         last = ((exit_.bug or observation.bug).strip() or "it does not say how").splitlines()[-1]
         return Judgement(Verdict.BUG, last, signature="bug")
+    if terms.device != "cpu" and (how := _eager_failed(exit_)):
+        reason = (
+            f"eager itself {how} on {terms.device!r}, so that nothing can be said of compiled code"
+        )
+        return Judgement(Verdict.UNSUPPORTED, reason, signature="eager fails")
     differences = tuple(_differences(terms, observation.story))
     if exit_.timed_out:
         reason = f"still running after {exit_.seconds:.0f} s"
@@ -194,6 +201,18 @@ def _judge_one(terms: Terms, exit_: Exit) -> Judgement:  # noqa: PLR0911 - one f
     return _judge_story(terms, exit_, differences)
 
 
+def _eager_failed(exit_: Exit) -> str:
+    """How the program failed in eager, before the implementation was asked; "" if it did not."""
+    seen = exit_.observation
+    if seen.failure and seen.failure.phase == "eager":
+        return f"raised {seen.failure.type} ({' '.join(seen.failure.message.split())[:300]})"
+    if not seen.in_eager or seen.ended:
+        return ""
+    if exit_.timed_out:
+        return f"was still running after {exit_.seconds:.0f} s"
+    return "used too much memory" if exit_.exceeded else death(exit_.status)
+
+
 def _ended(  # noqa: PLR0913 - what is said of it, and what that rests on
     terms: Terms,
     verdict: Verdict,
@@ -207,7 +226,7 @@ def _ended(  # noqa: PLR0913 - what is said of it, and what that rests on
     seen = exit_.observation
     end = f"{verdict}: {cause or reason}" if verdict is Verdict.CRASH else str(verdict)
     importing = seen.failure is not None and seen.failure.phase == "import"
-    told = f"after {len(seen.story)} of the story's events"
+    told = "in eager" if seen.in_eager else f"after {len(seen.story)} of the story's events"
     return Judgement(
         verdict,
         f"{reason}, {'while it was imported' if importing else told}",

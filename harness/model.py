@@ -177,7 +177,8 @@ class Failure:
     """An exception that ended a story.
 
     Attributes:
-        phase: environment, import, trace, compile, run, backward or load; "" where it is not known.
+        phase: environment, import, eager (on a device that cannot run the program at all), trace, compile, run,
+            backward or load; "" where it is not known.
         type: qualified name of the exception's class.
         message: its text.
         traceback: where it came from, for people.
@@ -202,6 +203,7 @@ class Observation:
         ended: whether the far side came to its end.
         channels: each channel of observation to "available" or to why it is not.
         artefacts: what the implementation returned for each graph, by qualified name.
+        in_eager: whether it ended while the program ran in eager, before the implementation was asked.
     """
 
     story: Story = ()
@@ -212,6 +214,7 @@ class Observation:
     ended: bool = False
     channels: Mapping[str, str] = field(default_factory=dict)
     artefacts: tuple[str, ...] = ()
+    in_eager: bool = False
 
 
 @dataclass(frozen=True, slots=True)

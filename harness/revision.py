@@ -102,5 +102,6 @@ def _bare(
         exact=bool(scenario["exact"]),
         unmet=tuple(each for each in scenario["needs"] if each not in implementation.claims),
         interprets=implementation.interprets,
+        device=implementation.device,
     )
     return judge(terms, [result.exit])

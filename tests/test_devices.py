@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import HANGS
+from conftest import HANGS, touchstone
+
+from harness.model import Verdict
+from harness.record import read
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,6 +87,13 @@ PROGRAMS = {
         loaded["view"].zero_()
         assert loaded["x"].cpu().tolist() == [[0, 1, 2], [0, 0, 0]]
     """,
+    "a number that only 64 bits without a sign hold is added as on the CPU": """
+        whole = x.to(torch.int64)
+        assert (whole + 2**63).cpu().equal(whole.cpu() + 2**63)
+    """,
+    "an operator without results runs": """
+        assert torch._assert_async(x.sum() > 0) is None
+    """,
     "the parts of a split share its memory": """
         for part in x.split(1):
             part.neg_()
@@ -127,3 +137,23 @@ def failures() -> dict[str, str]:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_device_of_python_behaves_as_one(name: str, failures: dict[str, str]) -> None:
     assert name not in failures, failures[name]
+
+
+def test_what_the_device_cannot_do_in_eager_is_unsupported(tmp_path: Path) -> None:
+    asked = ["captured_inputs/exceptions_of_hooks_arrive", "randomness/own_generator"]
+    ran = subprocess.run(
+        touchstone("run", *asked, "--implementation=eager-paper", f"-o{tmp_path}"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
+        check=False,
+    )
+    assert ran.returncode == 5, ran.stdout
+    judged = {
+        each.trial.scenario: each.judgement for each in read(tmp_path / "record.jsonl").results
+    }
+    assert {each.verdict for each in judged.values()} == {Verdict.UNSUPPORTED}
+    died, raised = (judged[each].reason for each in asked)
+    assert died.startswith("eager itself died of SIGABRT on 'paper'")
+    assert raised.startswith("eager itself raised NotImplementedError (You should register")

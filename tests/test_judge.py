@@ -497,6 +497,42 @@ def test_a_scenario_that_does_not_speak_of_this_torch_is_unsupported() -> None:
     assert made.kept == ()
 
 
+@pytest.mark.parametrize(
+    ("failed", "how"),
+    [
+        (
+            seen("", failure=Failure("eager", "NotImplementedError", "no\nkernel", "")),
+            "raised NotImplementedError (no kernel)",
+        ),
+        (seen("", status=-11, ended=False, in_eager=True), "died of SIGSEGV"),
+        (
+            seen("", timed_out=True, ended=False, in_eager=True, seconds=60.2),
+            "was still running after 60 s",
+        ),
+        (
+            seen("", exceeded=1 << 30, status=-9, ended=False, in_eager=True),
+            "used too much memory",
+        ),
+    ],
+)
+def test_what_a_device_cannot_do_in_eager_says_nothing_of_compiled_code(
+    failed: Exit, how: str
+) -> None:
+    made = judge(Terms(parse(STORY), device="mine"), [failed])
+    assert made.verdict is Verdict.UNSUPPORTED
+    assert made.reason.startswith(f"eager itself {how} on 'mine'")
+
+
+def test_what_ends_the_process_in_eager_on_the_cpu_is_told_as_that() -> None:
+    made = judge(Terms(parse(STORY)), [seen("", status=-11, ended=False, in_eager=True)])
+    assert (made.verdict, made.reason) == (Verdict.CRASH, "died of SIGSEGV, in eager")
+
+
+def test_what_dies_after_eager_is_the_implementations() -> None:
+    died = seen("", status=-11, ended=False)
+    assert judge(Terms(parse(STORY), device="mine"), [died]).verdict is Verdict.CRASH
+
+
 # known deviations
 
 

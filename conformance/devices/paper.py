@@ -123,6 +123,8 @@ def _on_cpu(op: torch._ops.OpOverload, *args: object, **kwargs: object) -> objec
     given = _by_alias(op, args, kwargs)
     seen = _by_alias(op, lowered, options)
     returns = op._schema.returns
+    if not returns:
+        return None
     if len(returns) == 1:
         return _raise(results, returns[0], given, seen)
     return tuple(
@@ -134,9 +136,14 @@ def _wrap(op: torch._ops.OpOverload, args: Sequence[object]) -> tuple[object, ..
     """Numbers that stand for tensors, which torch unwraps on the way to a kernel in Python, as tensors again."""
     wanted = [isinstance(argument.type, torch.TensorType) for argument in op._schema.arguments]
     return tuple(
-        torch.tensor(each) if tensor and isinstance(each, bool | int | float | complex) else each
+        _number(each) if tensor and isinstance(each, bool | int | float | complex) else each
         for each, tensor in zip(args, wanted, strict=False)
     )
+
+
+def _number(value: complex) -> torch.Tensor:
+    great = isinstance(value, int) and value >= 1 << 63
+    return torch.tensor(value, dtype=torch.uint64 if great else None)
 
 
 def _by_alias(
