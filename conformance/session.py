@@ -283,7 +283,7 @@ class Session:
             missing=() if broken else missing_tools(implementation),
             interprets=implementation.interprets,
             known=known.find(*asked),
-            causes=known.causes(*asked),
+            others=known.others(*asked),
             device=implementation.device,
             applies=_hindrance(entry, versions, unmet) if versions else "",
         )
@@ -367,7 +367,7 @@ def _attempts(terms: Terms, exits: Sequence[Exit]) -> tuple[Attempt, ...]:
 def _known(terms: Terms, exits: Sequence[Exit], judgement: Judgement) -> Known | None:
     """The known entry that expects what was judged, or else the one that speaks of the trial."""
     message = exits[0].message if exits else ""
-    return explanation(judgement, terms.known, terms.causes, message) or terms.known
+    return explanation(judgement, terms.known, terms.others, message) or terms.known
 
 
 def _telling(terms: Terms, exits: Sequence[Exit], judgement: Judgement) -> Exit:

@@ -16,14 +16,14 @@ OTHERWISE = "; the known entry expects another deviation: "
 
 
 def expect(
-    judgement: Judgement, known: Known | None, causes: Sequence[Known] = (), message: str = ""
+    judgement: Judgement, known: Known | None, others: Sequence[Known] = (), message: str = ""
 ) -> Judgement:
     """A judgement as known deviations leave it.
 
     Args:
         judgement: made without them.
-        known: the entry that speaks of the trial, if one does.
-        causes: entries that speak of every trial that fails by one cause, told by the error's message.
+        known: the entry that speaks of the trial, if one does; it alone makes an `xpass`.
+        others: entries that do as well: of a cause that the error's message tells, or of what other machines show.
         message: the error's, "" where there was none.
     """
     if judgement.verdict is Verdict.UNSUPPORTED:
@@ -36,7 +36,7 @@ def expect(
             verdict=Verdict.XPASS,
             reason=f"listed as known ({known.reason}) but conforms: delete the entry",
         )
-    found = explanation(judgement, known, causes, message)
+    found = explanation(judgement, known, others, message)
     if found:
         return replace(judgement, verdict=Verdict.XFAIL, reason=found.reason)
     if known is None:
@@ -45,8 +45,8 @@ def expect(
 
 
 def explanation(
-    judgement: Judgement, known: Known | None, causes: Sequence[Known] = (), message: str = ""
+    judgement: Judgement, known: Known | None, others: Sequence[Known] = (), message: str = ""
 ) -> Known | None:
-    """The first entry that expects a deviation, the one that speaks of the trial before those of causes."""
-    asked = (*((known,) if known else ()), *causes)
+    """The first entry that expects a deviation."""
+    asked = (*((known,) if known else ()), *others)
     return next((each for each in asked if explains(each, judgement.signature, message)), None)

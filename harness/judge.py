@@ -75,7 +75,7 @@ class Terms:
         missing: programs that the implementation needs and that are not installed.
         interprets: whether running the captured graph as it is counts as compiled code.
         known: the known entry that speaks of this trial, if one does.
-        causes: the known entries that speak of it if its error is theirs.
+        others: further entries that may expect what it shows.
         device: that of the implementation, as torch names it.
         applies: why the scenario does not speak of this torch or implementation; "" if it does.
     """
@@ -87,7 +87,7 @@ class Terms:
     missing: tuple[str, ...] = ()
     interprets: bool = False
     known: Known | None = None
-    causes: tuple[Known, ...] = ()
+    others: tuple[Known, ...] = ()
     device: str = "cpu"
     applies: str = ""
 
@@ -108,7 +108,7 @@ def judge(terms: Terms, attempts: Sequence[Exit]) -> Judgement:
     if len(told) > 1:
         return _apply_needs(terms, _judge_flaky(terms, judgements))
     made = _apply_needs(terms, judgements[0])
-    return expect(made, terms.known, terms.causes, attempts[0].message)
+    return expect(made, terms.known, terms.others, attempts[0].message)
 
 
 def _counted(promised: tuple[Tier, ...], made: Judgement) -> tuple[Tier, ...]:

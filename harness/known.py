@@ -138,15 +138,18 @@ def find(
     return next(own, next(iter(found), None))
 
 
-def causes(
+def others(
     entries: Iterable[Known],
     trial: Trial,
     implementation: Implementation,
     versions: Mapping[str, str],
 ) -> tuple[Known, ...]:
-    """The entries that speak of a trial if it fails by their cause, in their order."""
-    found = _speaking(entries, trial, implementation, versions)
-    return tuple(each for each in found if each.message)
+    """The entries that speak of a trial beside the one that is found, in their order: of causes, of other machines."""
+    entries = tuple(entries)
+    first = find(entries, trial, implementation, versions)
+    return tuple(
+        each for each in _speaking(entries, trial, implementation, versions) if each != first
+    )
 
 
 def _speaking(

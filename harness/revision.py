@@ -64,15 +64,15 @@ def _revised(
     fingerprint = header["implementations"][implementation.name]["fingerprint"]
     versions = {name: str(fingerprint[name]) for name in ("torch", "python")}
     asked = (entries, result.trial, implementation, versions)
-    own, causes = known.find(*asked), known.causes(*asked)
+    own, others = known.find(*asked), known.others(*asked)
     message = result.exit.message
     bare = _bare(header, implementation, result)
     if bare is None:
         return result
     if bare.verdict is Verdict.FLAKY:
         return _allowed(result, own)
-    made = expect(bare, own, causes, message)
-    return replace(result, judgement=made, known=explanation(bare, own, causes, message) or own)
+    made = expect(bare, own, others, message)
+    return replace(result, judgement=made, known=explanation(bare, own, others, message) or own)
 
 
 def _allowed(result: Result, own: Known | None) -> Result:

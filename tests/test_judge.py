@@ -628,15 +628,15 @@ def test_a_cause_is_known_by_what_its_error_says() -> None:
     cause = replace(known("error: *Unsupported (trace) *"), message="no * here", reason="a cause")
     other = replace(cause, message="no such thing", reason="another cause")
     failed = seen("", failure=replace(RAISED, message="there is no float8 here\nor anywhere"))
-    made = judge(Terms(parse(STORY), causes=(other, cause)), [failed])
+    made = judge(Terms(parse(STORY), others=(other, cause)), [failed])
     assert (made.verdict, made.reason) == (Verdict.XFAIL, "a cause")
-    assert judge(Terms(parse(STORY), causes=(other,)), [failed]).verdict is Verdict.ERROR
-    assert told(STORY, causes=(cause,)).verdict is Verdict.PASS, "a cause is not about this trial"
+    assert judge(Terms(parse(STORY), others=(other,)), [failed]).verdict is Verdict.ERROR
+    assert told(STORY, others=(cause,)).verdict is Verdict.PASS, "a cause is not about this trial"
 
 
 def test_a_cause_does_not_hide_what_was_wrong_before_its_error() -> None:
     cause = replace(known("error: *"), message=RAISED.message)
-    terms = Terms(parse(calls("compiles|reuses|reuses")), causes=(cause,))
+    terms = Terms(parse(calls("compiles|reuses|reuses")), others=(cause,))
     right = calls("compiles|reuses")
     wrong = right.replace("reuses, equals eager", "reuses, differs from eager in value of x")
     assert judge(terms, [seen(right, failure=RAISED)]).verdict is Verdict.XFAIL
@@ -647,9 +647,9 @@ def test_the_entry_of_the_trial_counts_before_that_of_a_cause() -> None:
     failed = seen("", failure=RAISED)
     own = known(judge(Terms(parse(STORY)), [failed]).signature)
     cause = replace(known("error: *"), message=RAISED.message, reason="a cause")
-    assert judge(Terms(parse(STORY), known=own, causes=(cause,)), [failed]).reason == own.reason
+    assert judge(Terms(parse(STORY), known=own, others=(cause,)), [failed]).reason == own.reason
     elsewhere = replace(own, signature="call 2 compiles")
-    made = judge(Terms(parse(STORY), known=elsewhere, causes=(cause,)), [failed])
+    made = judge(Terms(parse(STORY), known=elsewhere, others=(cause,)), [failed])
     assert made.reason == "a cause"
 
 

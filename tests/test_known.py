@@ -331,6 +331,17 @@ def test_an_entry_of_its_own_counts_before_that_of_the_base() -> None:
     assert known.find([general], TRIAL, mine, VERSIONS) == general
 
 
+def test_what_speaks_of_a_trial_beside_the_entry_that_is_found_may_explain_it() -> None:
+    entries = [
+        entry("*", signature="crash"),
+        entry("family/*", signature="call 1 compiles"),
+        entry("*", signature="error: *", message="no kernel"),
+        entry("*", signature="crash", implementation="other"),
+    ]
+    assert known.find(entries, TRIAL, MINE, VERSIONS) == entries[0]
+    assert known.others(entries, TRIAL, MINE, VERSIONS) == (entries[1], entries[2])
+
+
 # stale
 
 
