@@ -30,11 +30,12 @@ every command that reads a record reads them:
 touchstone report docs/results/eager.jsonl.xz -o page                         # with stories, evidence and repro files
 touchstone merge docs/results/*.jsonl.xz -o page                              # several as one page
 touchstone diff docs/results/eager.jsonl.xz touchstone-report/record.jsonl    # what is otherwise with me?
+touchstone judge docs/results/iree.jsonl.xz -o again                          # by the known deviations of today
 ```
 
 Counts are *passed / applicable / total*. Known are deviations that were taken to their root
 ([findings.md](../findings.md), [implementations.md](../implementations.md)). What is unexpected was not: it is no
-accusation.
+accusation. Where roots were found after a run, its record was judged again (`parts` in its header has the run).
 """
 
 
