@@ -99,6 +99,7 @@ class Session:
         self.implementations = {each.name: each for each in implementations}
         self._known = entries
         self._fingerprints: dict[str, Mapping[str, Any]] = {}
+        self._deviations: dict[str, tuple[Known, ...]] = {}
         self._serial = 0
         self._broken: dict[str, Exit] = {}
         self.environments: list[provision.Environment] = []
@@ -273,7 +274,7 @@ class Session:
         broken = self._broken_exit(name)
         versions = {} if broken and _environment(broken) else self.versions(name)
         trial = plan.trial(entry, variant, implementation)
-        asked = (self._known if versions else (), trial, implementation, versions)
+        deviation, others = known.find(self._speaking(name, versions), trial)
         unmet = tuple(need for need in entry.needs if need not in implementation.claims)
         return Terms(
             story=self._expected(entry, variant, name)[1],
@@ -282,11 +283,18 @@ class Session:
             unmet=() if broken else unmet,
             missing=() if broken else missing_tools(implementation),
             interprets=implementation.interprets,
-            known=known.find(*asked),
-            others=known.others(*asked),
+            known=deviation,
+            others=others,
             device=implementation.device,
             applies=_hindrance(entry, versions, unmet) if versions else "",
         )
+
+    def _speaking(self, name: str, versions: Mapping[str, str]) -> tuple[Known, ...]:
+        """The known deviations of an implementation; none where not even its versions are known."""
+        if versions and name not in self._deviations:
+            chosen = known.speaking(self._known, self.implementations[name], versions)
+            self._deviations[name] = chosen
+        return self._deviations.get(name, ())
 
     def _expected(self, entry: Entry, variant: Variant, name: str) -> tuple[str, Story]:
         """Condition and story that conform; nothing where not even the versions are known."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fnmatch import translate
@@ -120,50 +120,35 @@ def _read_entry(file: Path, number: int, table: Mapping[str, object]) -> Known:
     return entry
 
 
-def find(
-    entries: Iterable[Known],
-    trial: Trial,
-    implementation: Implementation,
-    versions: Mapping[str, str],
-) -> Known | None:
-    """The entry that speaks of a trial on its implementation under these versions.
-
-    Of several, one that spells the implementation's name counts before those with a pattern, then the first. What
-    speaks only of the part of torch that the implementation is built on may come and go: it need not be reached.
-    """
-    found = [
-        each for each in _speaking(entries, trial, implementation, versions) if not each.message
-    ]
-    own = (entry for entry in found if entry.implementation == implementation.name)
-    return next(own, next(iter(found), None))
-
-
-def others(
-    entries: Iterable[Known],
-    trial: Trial,
-    implementation: Implementation,
-    versions: Mapping[str, str],
+def speaking(
+    entries: Iterable[Known], implementation: Implementation, versions: Mapping[str, str]
 ) -> tuple[Known, ...]:
-    """The entries that speak of a trial beside the one that is found, in their order: of causes, of other machines."""
-    entries = tuple(entries)
-    first = find(entries, trial, implementation, versions)
-    return tuple(
-        each for each in _speaking(entries, trial, implementation, versions) if each != first
+    """The entries that speak of an implementation under these versions, as they hold for it.
+
+    What speaks only of the part of torch that it is built on may come and go: it need not be reached.
+    """
+    found = (
+        _applied(each, implementation)
+        for each in entries
+        if read_condition(each.when).holds({}, versions)
     )
+    return tuple(each for each in found if each)
 
 
-def _speaking(
-    entries: Iterable[Known],
-    trial: Trial,
-    implementation: Implementation,
-    versions: Mapping[str, str],
-) -> Iterator[Known]:
-    """The entries that match a trial on its implementation under these versions, as they hold for that."""
-    for entry in entries:
-        if covers(entry, trial) and read_condition(entry.when).holds({}, versions):
-            applied = _applied(entry, implementation)
-            if applied:
-                yield applied
+def find(entries: Iterable[Known], trial: Trial) -> tuple[Known | None, tuple[Known, ...]]:
+    """The entry that speaks of a trial, and the others that do: of causes, of other machines.
+
+    Of several, one that spells the implementation's name counts before those with a pattern, then the first.
+
+    Args:
+        entries: those that speak of the trial's implementation.
+        trial: what they are asked about.
+    """
+    found = [each for each in entries if covers(each, trial)]
+    own = [each for each in found if not each.message]
+    named = (each for each in own if each.implementation == trial.implementation)
+    first = next(named, next(iter(own), None))
+    return first, tuple(each for each in found if each != first)
 
 
 def _applied(entry: Known, implementation: Implementation) -> Known | None:

@@ -39,8 +39,14 @@ def revise(
     """
     entries = (*given, *shipped)
     named = {each.name: each for each in implementations}
+    speaking = {each.name: _speaking(record.header, entries, each) for each in implementations}
     results = tuple(
-        _revised(record.header, entries, named[each.trial.implementation], each)
+        _revised(
+            record.header,
+            speaking[each.trial.implementation],
+            named[each.trial.implementation],
+            each,
+        )
         for each in record.results
     )
     verdicts = Counter(str(each.judgement.verdict) for each in results)
@@ -55,16 +61,21 @@ def revise(
     )
 
 
+def _speaking(
+    header: Mapping[str, Any], entries: Sequence[Known], implementation: Implementation
+) -> tuple[Known, ...]:
+    fingerprint = header["implementations"][implementation.name]["fingerprint"]
+    versions = {name: str(fingerprint[name]) for name in ("torch", "python")}
+    return known.speaking(entries, implementation, versions)
+
+
 def _revised(
     header: Mapping[str, Any],
     entries: Sequence[Known],
     implementation: Implementation,
     result: Result,
 ) -> Result:
-    fingerprint = header["implementations"][implementation.name]["fingerprint"]
-    versions = {name: str(fingerprint[name]) for name in ("torch", "python")}
-    asked = (entries, result.trial, implementation, versions)
-    own, others = known.find(*asked), known.others(*asked)
+    own, others = known.find(entries, result.trial)
     message = result.exit.message
     bare = _bare(header, implementation, result)
     if bare is None:

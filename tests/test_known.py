@@ -33,6 +33,12 @@ def entry(scenario: str = "family/claim", **more: Any) -> Known:  # noqa: ANN401
     )
 
 
+def found(entries: list[Known], implementation: Implementation = MINE) -> Known | None:
+    """The entry that speaks of the trial on an implementation."""
+    trial = replace(TRIAL, implementation=implementation.name)
+    return known.find(known.speaking(entries, implementation, VERSIONS), trial)[0]
+
+
 def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
     (folder / name).write_text(text, encoding="utf-8")
     return folder
@@ -48,8 +54,8 @@ def refused(folder: Path, text: str) -> str:
 def test_an_entry_that_spells_the_name_counts_before_a_pattern() -> None:
     wide = entry("family/*", implementation="*", reason="of torch")
     own = entry("family/*", reason="of mine")
-    assert known.find([wide, own], TRIAL, MINE, VERSIONS) == own
-    assert known.find([wide, wide], TRIAL, MINE, VERSIONS) == wide
+    assert found([wide, own]) == own
+    assert found([wide, wide]) == wide
 
 
 # signatures
@@ -267,13 +273,12 @@ def test_another_table_than_known_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_pattern_is_a_glob_with_brackets_literal(pattern: str, *, speaks: bool) -> None:
-    assert (known.find([entry(pattern)], TRIAL, MINE, VERSIONS) is not None) is speaks
+    assert (found([entry(pattern)]) is not None) is speaks
 
 
 @pytest.mark.parametrize(("pattern", "speaks"), [("mine", True), ("m*", True), ("other", False)])
 def test_an_entry_speaks_of_its_implementations(pattern: str, *, speaks: bool) -> None:
-    found = known.find([entry("*", implementation=pattern)], TRIAL, MINE, VERSIONS)
-    assert (found is not None) is speaks
+    assert (found([entry("*", implementation=pattern)]) is not None) is speaks
 
 
 @pytest.mark.parametrize(
@@ -281,7 +286,7 @@ def test_an_entry_speaks_of_its_implementations(pattern: str, *, speaks: bool) -
     [("", True), ("torch<2.14", True), ("torch<2.13", False), ("python>=3.12, torch>=2.13", True)],
 )
 def test_an_entry_speaks_of_its_versions(when: str, *, speaks: bool) -> None:
-    assert (known.find([entry("*", when=when)], TRIAL, MINE, VERSIONS) is not None) is speaks
+    assert (found([entry("*", when=when)]) is not None) is speaks
 
 
 @pytest.mark.parametrize(
@@ -298,16 +303,16 @@ def test_an_entry_speaks_of_its_backends_and_devices(
     where: dict[str, str], *, speaks: bool
 ) -> None:
     everywhere = entry("*", implementation="*", **where)
-    assert (known.find([everywhere], TRIAL, MINE, VERSIONS) is not None) is speaks
+    assert (found([everywhere]) is not None) is speaks
 
 
 def test_the_first_entry_that_speaks_is_found() -> None:
     entries = [entry("other/*"), entry("*", when="torch<2"), entry("*", reason="a"), entry("*")]
-    assert known.find(entries, TRIAL, MINE, VERSIONS) is entries[2]
+    assert found(entries) is entries[2]
 
 
 def test_no_entry_is_found_where_none_speaks() -> None:
-    assert known.find([], TRIAL, MINE, VERSIONS) is None
+    assert found([]) is None
 
 
 def test_what_is_known_of_a_base_is_known_of_what_is_built_on_it() -> None:
@@ -315,20 +320,20 @@ def test_what_is_known_of_a_base_is_known_of_what_is_built_on_it() -> None:
     of_name = entry("*", implementation="aot_eager*")
     of_backend = entry("*", implementation="*", backend="aot_eager")
     for each in (of_name, of_backend):
-        assert known.find([each], TRIAL, replace(mine, built_on=""), VERSIONS) is None
-        assert known.find([each], TRIAL, replace(mine, built_on="inductor"), VERSIONS) is None
-        found = known.find([each], TRIAL, mine, VERSIONS)
-        assert found is not None
-        assert found.reason == "y (as aot_eager, which it is built on)"
-        assert found.flaky, "a backend that does better than its base must not be an xpass"
+        assert found([each], replace(mine, built_on="")) is None
+        assert found([each], replace(mine, built_on="inductor")) is None
+        held = found([each], mine)
+        assert held is not None
+        assert held.reason == "y (as aot_eager, which it is built on)"
+        assert held.flaky, "a backend that does better than its base must not be an xpass"
 
 
 def test_an_entry_of_its_own_counts_before_that_of_the_base() -> None:
     mine = replace(MINE, backend="mine", built_on="aot_eager")
     entries = [entry("*", implementation="aot_eager*"), entry("*", signature="own")]
-    assert known.find(entries, TRIAL, mine, VERSIONS) == entries[1]
+    assert found(entries, mine) == entries[1]
     (general,) = [entry("*", implementation="*")]
-    assert known.find([general], TRIAL, mine, VERSIONS) == general
+    assert found([general], mine) == general
 
 
 def test_what_speaks_of_a_trial_beside_the_entry_that_is_found_may_explain_it() -> None:
@@ -338,8 +343,8 @@ def test_what_speaks_of_a_trial_beside_the_entry_that_is_found_may_explain_it() 
         entry("*", signature="error: *", message="no kernel"),
         entry("*", signature="crash", implementation="other"),
     ]
-    assert known.find(entries, TRIAL, MINE, VERSIONS) == entries[0]
-    assert known.others(entries, TRIAL, MINE, VERSIONS) == (entries[1], entries[2])
+    assert found(entries) == entries[0]
+    assert known.find(known.speaking(entries, MINE, VERSIONS), TRIAL)[1] == (entries[1], entries[2])
 
 
 # stale
