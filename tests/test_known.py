@@ -189,6 +189,10 @@ def test_the_shipped_entries_can_be_read_and_speak_of_the_catalog() -> None:
     assert not any("matches no trial" in reason for reason in reasons)
 
 
+def test_what_speaks_of_every_scenario_speaks_of_a_cause() -> None:
+    assert [each for each in known.read() if each.scenario == "*" and not each.message] == []
+
+
 def test_the_shipped_entries_are_explained() -> None:
     assert [each for each in known.read() if not each.explained] == []
 
