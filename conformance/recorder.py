@@ -21,6 +21,7 @@ import pytest
 
 from conformance import controls, header, second_look
 from conformance.ending import Ending
+from conformance.exits import BUG, of_record
 from conformance.request import Request, find_plan, interrupt_workers
 from conformance.session import Session
 from conformance.speech import tell
@@ -28,8 +29,7 @@ from harness import accept, catalog, resume
 from harness.catalog import Entry
 from harness.control import Control
 from harness.environment import IsolationError
-from harness.judge import fails
-from harness.model import Result, Trial, Verdict
+from harness.model import Result, Trial
 from harness.record import Record, RecordError, Writer, read, result_from_json
 from reports import html, text
 from reports.visible import visible
@@ -105,12 +105,7 @@ class Recorder:
         self._entries = {entry.id: entry for entry in catalog.read()}
         stale = self._session.stale(list(self._entries.values()))
         if stale:
-            raise pytest.UsageError(
-                "\n".join(
-                    f"the known entry for {entry.scenario!r} on {entry.implementation!r} {reason}"
-                    for entry, reason in stale
-                )
-            )
+            raise pytest.UsageError("\n".join(text.stale(entry, reason) for entry, reason in stale))
         try:
             self._session.check()
             if self._request.remaining != ():
@@ -346,14 +341,6 @@ def _local(nodeid: str) -> str:
 
 def _status(record: Record, status: int, *, strict: bool) -> int:
     """The exit status of a run: see docs/exit-codes.md."""
-    verdicts = [result.judgement.verdict for result in record.results]
-    if Verdict.BUG in verdicts or record.distrust:
-        return pytest.ExitCode.INTERNAL_ERROR
-    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        return status
-    if not any(verdict.applicable for verdict in verdicts):
-        return pytest.ExitCode.NO_TESTS_COLLECTED
-    broken = any(fails(result.judgement, strict=strict) for result in record.results)
-    if broken or len(record.results) < len(record.planned):
-        return pytest.ExitCode.TESTS_FAILED
-    return pytest.ExitCode.OK
+    code = of_record(record, strict=strict)
+    usual = status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    return code if usual or code == BUG else status

@@ -36,10 +36,12 @@ def expect(
             verdict=Verdict.XPASS,
             reason=f"listed as known ({known.reason}) but conforms: delete the entry",
         )
+    flaky = judgement.verdict is Verdict.FLAKY
     found = explanation(judgement, known, others, message)
     if found:
-        return replace(judgement, verdict=Verdict.XFAIL, reason=found.reason)
-    if known is None:
+        reason = f"{found.reason} ({judgement.reason})" if flaky else found.reason
+        return replace(judgement, verdict=Verdict.XFAIL, reason=reason)
+    if known is None or flaky:
         return judgement
     return replace(judgement, reason=f"{judgement.reason}{OTHERWISE}{known.signature}")
 
@@ -47,6 +49,8 @@ def expect(
 def explanation(
     judgement: Judgement, known: Known | None, others: Sequence[Known] = (), message: str = ""
 ) -> Known | None:
-    """The first entry that expects a deviation."""
+    """The first entry that expects a deviation; attempts that differ, only one that lets the deviation come and go."""
+    if judgement.verdict is Verdict.FLAKY:
+        return known if known and known.flaky else None
     asked = (*((known,) if known else ()), *others)
     return next((each for each in asked if explains(each, judgement.signature, message)), None)

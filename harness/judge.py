@@ -105,9 +105,7 @@ def judge(terms: Terms, attempts: Sequence[Exit]) -> Judgement:
     if bug:
         return bug
     told = {(each.verdict, each.signature) for each in judgements}
-    if len(told) > 1:
-        return _apply_needs(terms, _judge_flaky(terms, judgements))
-    made = _apply_needs(terms, judgements[0])
+    made = _apply_needs(terms, _judge_flaky(judgements) if len(told) > 1 else judgements[0])
     return expect(made, terms.known, terms.others, attempts[0].message)
 
 
@@ -132,12 +130,10 @@ def fails(judgement: Judgement, *, strict: bool = False) -> bool:
             return True
 
 
-def _judge_flaky(terms: Terms, judgements: Sequence[Judgement]) -> Judgement:
+def _judge_flaky(judgements: Sequence[Judgement]) -> Judgement:
     counts = [f"{each.verdict} ({each.signature or 'as expected'})" for each in judgements]
     worst = max(judgements, key=lambda each: list(Verdict).index(each.verdict))
     reason = f"identical attempts differ: {', '.join(counts)}"
-    if terms.known and terms.known.flaky:
-        return replace(worst, verdict=Verdict.XFAIL, reason=f"{terms.known.reason} ({reason})")
     return replace(worst, verdict=Verdict.FLAKY, reason=reason)
 
 

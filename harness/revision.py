@@ -80,27 +80,16 @@ def _revised(
     bare = _bare(header, implementation, result)
     if bare is None:
         return result
-    if bare.verdict is Verdict.FLAKY:
-        return _allowed(result, own)
     made = expect(bare, own, others, message)
     return replace(result, judgement=made, known=explanation(bare, own, others, message) or own)
-
-
-def _allowed(result: Result, own: Known | None) -> Result:
-    """A result whose attempts differ, which only an entry may expect that lets its deviation come and go."""
-    if own is None or not own.flaky:
-        return replace(result, known=own)
-    made = result.judgement
-    reason = f"{own.reason} ({made.reason})"
-    return replace(result, judgement=replace(made, verdict=Verdict.XFAIL, reason=reason), known=own)
 
 
 def _bare(
     header: Mapping[str, Any], implementation: Implementation, result: Result
 ) -> Judgement | None:
-    """The judgement without known deviations; None where it was made from several attempts, which are not all kept."""
+    """The judgement without known deviations; None where they say nothing, or its attempts are not all kept."""
     made = result.judgement
-    if result.stopped or made.verdict is Verdict.NOT_RUN:
+    if result.stopped or made.verdict in (Verdict.NOT_RUN, Verdict.BUG):
         return None
     if made.verdict not in _EXPECTED:
         return replace(made, reason=made.reason.partition(OTHERWISE)[0])

@@ -63,6 +63,11 @@ def summary(record: Record) -> str:
     return visible("\n".join([*parts, "", closing(record)]))
 
 
+def stale(entry: Known, reason: str) -> str:
+    """Why an entry is refused."""
+    return f"the known entry for {entry.scenario!r} on {entry.implementation!r} {reason}"
+
+
 def idle(entry: Known) -> str:
     """What to do about an entry of a cause that nothing fails by any more."""
     return f"nothing fails by the cause {entry.message!r} on {entry.implementation!r} any more: delete its known entry"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -156,3 +157,10 @@ def touchstone(*arguments: str) -> list[str]:
         more += [] if any(each.startswith("-n") for each in arguments) else ["-n0"]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return [sys.executable, "-m", "conformance", *arguments[:end], *more, *arguments[end:]]
+
+
+def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `touchstone` from the project's folder to its end: how it ended, and what it printed."""
+    return subprocess.run(
+        touchstone(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=HANGS, check=False
+    )

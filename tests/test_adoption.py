@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HANGS, ROOT, touchstone
+from conftest import ROOT, call
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,12 +158,6 @@ def test_whatever_deviates_is_expected_and_nothing_else(signatures: list[str]) -
 # the command
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        touchstone(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=HANGS, check=False
-    )
-
-
 def test_a_run_that_deviates_is_adopted_in_one_command(tmp_path: Path) -> None:
     profile = tmp_path / "wrong.toml"
     profile.write_text(
@@ -172,17 +165,17 @@ def test_a_run_that_deviates_is_adopted_in_one_command(tmp_path: Path) -> None:
         f'[environ]\nPYTHONPATH = "{ROOT / "tests"}"\n'
     )
     asked = ["run", "autocast/*", f"--implementation={profile}", "-n0"]
-    assert run(*asked, f"-o{tmp_path}").returncode == 1
+    assert call(*asked, f"-o{tmp_path}").returncode == 1
     file = tmp_path / "known.toml"
-    written = run("known", str(tmp_path / "record.jsonl"), "-o", str(file))
+    written = call("known", str(tmp_path / "record.jsonl"), "-o", str(file))
     assert written.returncode == 0, written.stderr
     assert "expect 2 deviations; each reason is still to be found" in written.stderr
-    again = run(*asked, f"--known={file}", f"-o{tmp_path / 'again'}")
+    again = call(*asked, f"--known={file}", f"-o{tmp_path / 'again'}")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "not yet explained: 2 trials" in again.stdout
     record = read(tmp_path / "again/record.jsonl")
     assert {each.judgement.verdict for each in record.results} == {Verdict.XFAIL}
-    kept = run("known", str(tmp_path / "record.jsonl"), "-o", str(file))
+    kept = call("known", str(tmp_path / "record.jsonl"), "-o", str(file))
     assert (kept.returncode, "name another file" in kept.stderr) == (4, True)
 
 
@@ -195,7 +188,7 @@ def test_an_expired_or_unmatched_entry_of_ones_own_is_refused_before_anything_ru
         '[[known]]\nscenario = "autocast/*"\nimplementation = "eager"\nsignature = "x"\nreason = "y"\n'
         'expires = "2020-01-01"\n'
     )
-    ran = run(
+    ran = call(
         "run", "autocast/*", "--implementation=eager", "-n0", f"--known={file}", f"-o{tmp_path}/r"
     )
     assert ran.returncode == 4
@@ -204,6 +197,6 @@ def test_an_expired_or_unmatched_entry_of_ones_own_is_refused_before_anything_ru
 
 
 def test_a_missing_file_of_known_entries_makes_no_sense(tmp_path: Path) -> None:
-    ran = run("run", "autocast/*", "--implementation=eager", f"--known={tmp_path}/no.toml")
+    ran = call("run", "autocast/*", "--implementation=eager", f"--known={tmp_path}/no.toml")
     assert ran.returncode == 4
     assert "no.toml cannot be read" in ran.stderr

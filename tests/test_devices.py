@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import HANGS, touchstone
+from conftest import HANGS, call
 
 from harness.model import Verdict
 from harness.record import read
@@ -141,14 +141,7 @@ def test_the_device_of_python_behaves_as_one(name: str, failures: dict[str, str]
 
 def test_what_the_device_cannot_do_in_eager_is_unsupported(tmp_path: Path) -> None:
     asked = ["captured_inputs/exceptions_of_hooks_arrive", "randomness/own_generator"]
-    ran = subprocess.run(
-        touchstone("run", *asked, "--implementation=eager-paper", f"-o{tmp_path}"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=HANGS,
-        check=False,
-    )
+    ran = call("run", *asked, "--implementation=eager-paper", f"-o{tmp_path}")
     assert ran.returncode == 5, ran.stdout
     judged = {
         each.trial.scenario: each.judgement for each in read(tmp_path / "record.jsonl").results

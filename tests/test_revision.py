@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import HANGS, touchstone
+from conftest import ROOT, call
 
 from harness import known, resume
 from harness.model import Known, Verdict
@@ -19,7 +18,6 @@ from harness.revision import revise
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "docs/results/aot_eager.jsonl.xz"
 
 
@@ -105,12 +103,6 @@ def test_attempts_that_differ_are_expected_only_by_what_may_come_and_go() -> Non
     assert (found.judgement.verdict, found.judgement.reason) == (Verdict.XFAIL, "chance (differ)")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        touchstone(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=HANGS, check=False
-    )
-
-
 def test_the_command_writes_record_and_page_and_says_what_changed(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(
@@ -119,7 +111,7 @@ def test_the_command_writes_record_and_page_and_says_what_changed(tmp_path: Path
         '[[known]]\nscenario = "*"\nimplementation = "aot_eager"\n'
         'signature = "error: *"\nmessage = "no kernel"\nreason = "gone"\n'
     )
-    ran = run("judge", str(KEPT), f"--known={file}", f"-o{tmp_path / 'again'}")
+    ran = call("judge", str(KEPT), f"--known={file}", f"-o{tmp_path / 'again'}")
     assert ran.returncode == 1, ran.stderr
     assert "pass -> xpass: 1" in ran.stdout + ran.stderr
     assert (
@@ -144,6 +136,6 @@ def test_an_entry_that_a_run_would_refuse_is_refused(tmp_path: Path, text: str, 
     file.write_text(
         f'[[known]]\nimplementation = "aot_eager"\nsignature = "x"\nreason = "y"\n{text}'
     )
-    ran = run("judge", str(KEPT), f"--known={file}", f"-o{tmp_path / 'again'}")
+    ran = call("judge", str(KEPT), f"--known={file}", f"-o{tmp_path / 'again'}")
     assert (ran.returncode, said in ran.stderr) == (4, True), ran.stderr
     assert not (tmp_path / "again").exists()

@@ -98,6 +98,11 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_folder(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Add the option, which must be given, that says which folder is written."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=meaning)
+
+
 def check_selects(patterns: Sequence[str], entries: Sequence[Entry]) -> None:
     """Make sure that each pattern names a scenario.
 

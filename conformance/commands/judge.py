@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from conformance.commands.common import Commands, UsageError, write_record
-from conformance.exits import BROKEN, BUG, EMPTY, OK
+from conformance.commands.common import Commands, UsageError, add_folder, write_record
+from conformance.exits import of_record
 from conformance.speech import say
 from harness import catalog, known, plan, resume
-from harness.judge import fails
-from harness.model import Implementation, Known, Verdict
 from harness.record import Record, read
 from harness.revision import revise
 from reports import html, text
@@ -47,14 +44,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="known deviations of your own; repeat for several (default: those that the run was given)",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="where record.jsonl and index.html go",
-    )
+    add_folder(parser, "where record.jsonl and index.html go")
 
 
 def _judge(asked: argparse.Namespace) -> int:
@@ -63,31 +53,20 @@ def _judge(asked: argparse.Namespace) -> int:
     given = resume.known(asked.record, before)
     if asked.known is not None:
         given = tuple(each for file in asked.known for each in known.read_file(file))
-    _check(given, judged)
-    revised = revise(before, judged, given, known.read())
-    command = ["judge", str(asked.record), "-o", str(asked.output)]
-    record = write_record(revised, command, asked.output)
-    say(text.summary(record))
     trials = plan.trials(catalog.read(), judged)
-    for entry in known.idle((*given, *known.read()), record.results, trials, judged):
+    today = date.today()  # noqa: DTZ011 - dates are local here
+    if stale := known.stale(given, trials, judged, today):
+        raise UsageError("\n".join(text.stale(entry, reason) for entry, reason in stale))
+    shipped = known.read()
+    command = ["judge", str(asked.record), "-o", str(asked.output)]
+    record = write_record(revise(before, judged, given, shipped), command, asked.output)
+    say(text.summary(record))
+    for entry in known.idle((*given, *shipped), record.results, trials, judged):
         say(text.idle(entry))
     for line in _changes(before, record):
         say(line)
     say(f"report: {html.write(record, asked.output)}")
-    return _status(record)
-
-
-def _check(given: Sequence[Known], judged: Sequence[Implementation]) -> None:
-    """Refuse entries that a run would refuse.
-
-    Raises:
-        UsageError: one speaks of no trial, or has expired.
-    """
-    today = date.today()  # noqa: DTZ011 - dates are local here
-    for entry, reason in known.stale(given, plan.trials(catalog.read(), judged), judged, today):
-        raise UsageError(
-            f"the known entry for {entry.scenario!r} on {entry.implementation!r} {reason}"
-        )
+    return of_record(record, strict=bool(record.header.get("strict")))
 
 
 def _changes(before: Record, after: Record) -> list[str]:
@@ -100,15 +79,3 @@ def _changes(before: Record, after: Record) -> list[str]:
     return [f"{old} -> {new}: {number}" for (old, new), number in sorted(pairs.items())] or [
         "no verdict is another than before"
     ]
-
-
-def _status(record: Record) -> int:
-    """The exit code, as of a run: see docs/exit-codes.md."""
-    verdicts = [each.judgement.verdict for each in record.results]
-    if Verdict.BUG in verdicts or record.distrust:
-        return BUG
-    if not any(each.applicable for each in verdicts):
-        return EMPTY
-    strict = bool(record.header.get("strict"))
-    broken = any(fails(each.judgement, strict=strict) for each in record.results)
-    return BROKEN if broken or len(record.results) < len(record.planned) else OK

@@ -9,7 +9,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from conformance.commands.common import Commands, write_record
+from conformance.commands.common import Commands, add_folder, write_record
 from conformance.exits import BROKEN, BUG, OK
 from conformance.speech import say
 from harness.merge import Finding, merge
@@ -36,14 +36,7 @@ def add(commands: Commands) -> None:
         _merge,
     )
     parser.add_argument("record", nargs="+", type=Path, metavar="RECORD")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="where record.jsonl and index.html go",
-    )
+    add_folder(parser, "where record.jsonl and index.html go")
 
 
 def _merge(asked: argparse.Namespace) -> int:
