@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from conformance import __file__ as _package
-from conformance import header
+from conformance import header, update
 from conformance.ending import Ending
 from conformance.recorder import PROPERTY, Recorder
 from conformance.request import (
     OPTIONS,
     SECOND_LOOK,
+    Begun,
     Request,
     RequestError,
     begin,
@@ -42,7 +43,7 @@ from harness.lint import lint
 from harness.model import Known, Result, Trial, Verdict
 from harness.record import RecordError, result_to_json
 from harness.shard import ShardError
-from reports.text import explain
+from reports.text import caught_up, explain
 from reports.visible import visible
 
 CASES = Path(_package).resolve().parent / "cases"
@@ -121,6 +122,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="complete the record of an interrupted run: run only what has no result, as the run was begun",
     )
     group.addoption(
+        "--update",
+        metavar="RECORD",
+        help="bring a record up to the catalog of today: run only what is new, or runs or expects something else",
+    )
+    group.addoption(
         "--strict-verdicts",
         action="store_true",
         help="also fail on broken MAY promises and on improvements",
@@ -154,16 +160,11 @@ def pytest_configure(config: pytest.Config) -> None:
         _open(config, request, (*request.known, *known.read()), *given)
         sign_on(Path(given[0]))
         return
-    resumed = config.getoption("--resume")
-    old = Path(resumed).absolute() if resumed else None
     try:
-        request, record = (
-            go_on(old, _options(config), header.suite(catalog.read()))
-            if old
-            else (begin(_options(config)), None)
-        )
+        request, begun = _requested(config)
         entries = (*request.known, *known.read())
-        report = Path(config.getoption("--report") or (old.parent if old else "touchstone-report"))
+        own = begun.path.parent if begun and begun.option == "--resume" else "touchstone-report"
+        report = Path(config.getoption("--report") or own)
         check_folder(report)
     except _REFUSALS as error:
         raise pytest.UsageError(visible(str(error))) from None
@@ -180,12 +181,29 @@ def pytest_configure(config: pytest.Config) -> None:
         request,
         report.absolute(),
         ending,
-        begun=(old, record) if old and record else None,
+        begun=begun,
         accepting=config.getoption("--accept"),
     )
     config.pluginmanager.register(recorder, "touchstone-recorder")
     session.furnish(tell)
     session.start()
+
+
+def _requested(config: pytest.Config) -> tuple[Request, Begun | None]:
+    """What is asked for, and what there is of it already."""
+    options = _options(config)
+    resumed, updated = config.getoption("--resume"), config.getoption("--update")
+    if resumed and updated:
+        raise RequestError(
+            "--resume completes an interrupted run, --update brings a record up to the catalog of today; give one"
+        )
+    if resumed:
+        return go_on(Path(resumed).absolute(), options, header.suite(catalog.read()))
+    if updated:
+        request, begun = update.catch_up(Path(updated).absolute(), options)
+        tell(caught_up(begun.record, len(request.remaining or ())))
+        return request, begun
+    return begin(options), None
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:

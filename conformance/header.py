@@ -61,7 +61,7 @@ def make(  # noqa: PLR0913 - what a header tells of
         "strict": request.strict,
         "second_look": request.second_look,
         "known": [dataclasses.asdict(each) for each in request.known],
-        **_plan(planned),
+        **plan.to_json(planned),
         "controls": [control.to_json(each) for each in controls],
         "scenarios": _describe(entries, named),
         "implementations": {
@@ -72,7 +72,7 @@ def make(  # noqa: PLR0913 - what a header tells of
         header["shard"] = {
             "number": request.shard.number,
             "of": request.shard.of,
-            **_plan(whole),
+            **plan.to_json(whole),
             "scenarios": _describe(entries, {trial.scenario for trial in whole} - named),
         }
     return header
@@ -101,16 +101,6 @@ def implementation(session: Session, name: str) -> dict[str, Any]:
     }
 
 
-def _plan(planned: Sequence[Trial]) -> dict[str, Any]:
-    return {
-        "plan_digest": plan.digest(planned),
-        "plan": [
-            {"scenario": t.scenario, "variant": t.variant, "implementation": t.implementation}
-            for t in planned
-        ],
-    }
-
-
 def _describe(entries: Sequence[Entry], named: Collection[str]) -> dict[str, Any]:
     return {entry.id: describe(entry) for entry in entries if entry.id in named}
 
@@ -132,5 +122,6 @@ def describe(entry: Entry) -> dict[str, Any]:
         "exact": entry.exact,
         "torch": entry.torch,
         "formerly": list(entry.formerly),
+        "conduct": edition.conduct(entry),
         "stories": [{"condition": condition, "story": story} for condition, story in entry.stories],
     }

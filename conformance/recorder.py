@@ -22,7 +22,7 @@ import pytest
 from conformance import controls, header, second_look
 from conformance.ending import Ending
 from conformance.exits import BUG, of_record
-from conformance.request import Request, find_plan, interrupt_workers
+from conformance.request import Begun, Request, find_plan, interrupt_workers
 from conformance.session import Session
 from conformance.speech import tell
 from harness import accept, catalog, resume
@@ -45,7 +45,7 @@ class Recorder:
         request: what the run was asked for.
         folder: where record.jsonl and index.html go.
         ending: what a record must be kept whole from.
-        begun: path and content of the record that the run completes, if it does.
+        begun: what there is already of the record that the run completes, if it does.
         accepting: whether the stories are rewritten to what was told.
     """
 
@@ -56,16 +56,14 @@ class Recorder:
         folder: Path,
         ending: Ending,
         *,
-        begun: tuple[Path, Record] | None = None,
+        begun: Begun | None = None,
         accepting: bool = False,
     ) -> None:
         self._session = session
         self._request = request
         self._folder = folder
         self._ending = ending
-        self._old: Path | None
-        self._resumed: Record | None
-        self._old, self._resumed = begun or (None, None)
+        self._begun = begun
         self._part: Path | None = None
         self._controls: tuple[Control, ...] = ()
         self._results: list[Result] = []
@@ -144,10 +142,10 @@ class Recorder:
 
     def _check_resumed(self) -> None:
         """Refuse, likewise, to go on in another environment than the one in which the run began."""
-        if self._old and self._resumed and self._request.remaining:
+        if self._begun and self._request.remaining:
             for name in self._session.implementations:
                 now = header.implementation(self._session, name)
-                resume.check_environment(self._old, self._resumed, name, now)
+                resume.check_environment(self._begun.path, self._begun.record, name, now)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write a result to the record."""
@@ -162,7 +160,7 @@ class Recorder:
         if self._writer is None:
             assert self._part is not None
             self._writer = Writer(self._part, self._header())
-            for result in self._resumed.results if self._resumed else ():
+            for result in self._begun.record.results if self._begun else ():
                 self._writer.add(result)
         return self._writer
 
@@ -171,20 +169,25 @@ class Recorder:
         assert self._part is not None
         there = self._writer.results if self._writer else 0
         left = self._part
-        if self._old and self._resumed and there <= len(self._resumed.results):
-            there, left = len(self._resumed.results), self._old
+        option = "--resume"
+        if self._begun and there <= len(self._begun.record.results):
+            there, left, option = (
+                len(self._begun.record.results),
+                self._begun.path,
+                self._begun.option,
+            )
         if left is not self._part or not there:
             with contextlib.suppress(OSError):
                 self._part.unlink(missing_ok=True)
-        again = f"{there} results are kept: touchstone run --resume {shlex.quote(str(left))}"
+        again = f"{there} results are kept: touchstone run {option} {shlex.quote(str(left))}"
         return (
             f"the record cannot be written into {self._folder}: {error.strerror}; "
             f"make room there, then {again if there else 'run again'}"
         )
 
     def _header(self) -> dict[str, Any]:
-        if self._resumed:
-            return header.resumed(self._resumed.header, self._started, self._controls)
+        if self._begun:
+            return header.resumed(self._begun.record.header, self._started, self._controls)
         entries = list(self._entries.values())
         by_node = {
             node_id(entry, variant.id, name): Trial(entry.id, variant.id, name)
@@ -248,7 +251,7 @@ class Recorder:
         Raises:
             OSError: one of them cannot be written; the record is there already if `_record` is.
         """
-        before = self._resumed.footer.get("seconds", 0) if self._resumed else 0
+        before = self._begun.record.footer.get("seconds", 0) if self._begun else 0
         writer.close(
             {
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -259,8 +262,9 @@ class Recorder:
             record = read(part)  # what cannot be read replaces nothing
             part.replace(self._folder / "record.jsonl")
             self._record = record
-            if self._old and self._old.suffix == ".part" and self._old.parent == self._folder:
-                self._old.unlink(missing_ok=True)  # all that it has is in the new record
+            old = self._begun.path if self._begun else None
+            if old and old.suffix == ".part" and old.parent == self._folder:
+                old.unlink(missing_ok=True)  # all that it has is in the new record
             html.write(record, self._folder)
         return record
 

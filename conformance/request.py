@@ -143,21 +143,54 @@ def _second_look(options: Mapping[str, Any]) -> float:
     return seconds
 
 
+@dataclasses.dataclass(frozen=True)
+class Begun:
+    """What there is already of the record of a run.
+
+    Attributes:
+        path: of the file it comes from.
+        record: what of it stays.
+        option: by which the run was asked to complete it.
+    """
+
+    path: Path
+    record: Record
+    option: str
+
+
 def go_on(
     path: Path, options: Mapping[str, Any], suite: Mapping[str, Any]
-) -> tuple[Request, Record]:
+) -> tuple[Request, Begun]:
     """The request of a run of this suite that completes a record, and what there is of that.
 
     Raises:
         RequestError, RecordError: the record cannot be completed, or not with these options.
     """
+    check_answered(options, "--resume")
+    record = read_interrupted(path)
+    resume.check_suite(path, record, suite)
+    return complete(path, record, options), Begun(path, record, "--resume")
+
+
+def check_answered(options: Mapping[str, Any], option: str) -> None:
+    """Refuse what a record answers.
+
+    Raises:
+        RequestError: it is asked for.
+    """
     given = [name for name in _ANSWERED if options[name] not in (None, "", [])]
     if given:
         raise RequestError(
-            f"--resume takes everything from the record; leave out --{given[0].replace('_', '-')}"
+            f"{option} takes everything from the record; leave out --{given[0].replace('_', '-')}"
         )
-    record = read_interrupted(path)
-    resume.check_suite(path, record, suite)
+
+
+def complete(path: Path, record: Record, options: Mapping[str, Any]) -> Request:
+    """The request of a run that completes a record of this suite.
+
+    Raises:
+        RequestError, RecordError: the record is damaged, or an option makes no sense.
+    """
     return Request(
         implementations=tuple(resume.implementations(path, record)),
         known=resume.known(path, record),
@@ -168,7 +201,7 @@ def go_on(
         repeat=record.header.get("repeat", 1),
         second_look=_second_look(options),
         remaining=resume.remaining(record),
-    ), record
+    )
 
 
 def leave(folder: Path, name: str, value: Request | tuple[Trial, ...]) -> None:

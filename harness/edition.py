@@ -6,6 +6,7 @@ Knows the table of changes (conformance/editions.toml, written by people) and th
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import json
@@ -72,8 +73,17 @@ class Editions:
 
 def fingerprint(entry: Entry) -> str:
     """16 hexadecimal digits over all that a scenario promises and runs; comments and layout are not part of it."""
-    declared = {
-        "claim": entry.claim,
+    return _digest({"claim": entry.claim, **_terms(entry)}, _program(entry))
+
+
+def conduct(entry: Entry) -> str:
+    """16 hexadecimal digits over what a scenario runs and expects: a claim in other words has the same."""
+    return _digest(_terms(entry), _without_docstring(_program(entry)))
+
+
+def _terms(entry: Entry) -> dict[str, Any]:
+    """What is declared of a scenario, but for its claim."""
+    return {
         "stories": entry.stories,
         "axes": {name: list(map(repr, values)) for name, values in entry.axes.items()},
         "needs": sorted(entry.needs),
@@ -82,9 +92,25 @@ def fingerprint(entry: Entry) -> str:
         "exact": bool(entry.exact),
         "torch": entry.torch,
     }
+
+
+def _program(entry: Entry) -> str:
+    """A scenario's function with all that it needs of its module, as `def scenario`: a new name is no new promise."""
     module = {entry.module: entry.file.read_text(encoding="utf-8")}
     program = excerpt(module, [(entry.module, entry.name)])[entry.module]
-    program = program.replace(f"def {entry.name}(", "def scenario(")  # a new name is no new promise
+    return program.replace(f"def {entry.name}(", "def scenario(")
+
+
+def _without_docstring(program: str) -> str:
+    rows = program.splitlines()
+    for node in ast.parse(program).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "scenario":
+            claim = node.body[0]
+            rows[claim.lineno - 1 : claim.end_lineno] = []
+    return "\n".join(rows)
+
+
+def _digest(declared: Mapping[str, Any], program: str) -> str:
     text = json.dumps(declared, sort_keys=True) + _words(program)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 #: What speaks to tools that check this project, not to readers of an excerpt.
 _FOR_TOOLS = re.compile(r"[ \t]+# (?:noqa|type: ignore)\b.*$", re.MULTILINE)
@@ -188,6 +189,7 @@ class _Choice:
         return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 
+@lru_cache(maxsize=4)  # many scenarios of one module are asked for in turn
 def _read(text: str) -> _Module:
     tree = ast.parse(text)
     rows = text.splitlines()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from harness import plan
-from harness.model import Result, Trial, Verdict
+from harness.model import Implementation, Result, Trial, Verdict
 from harness.record import Record, RecordError
 from harness.shard import Shard
 
@@ -21,6 +21,11 @@ _FINGERPRINT = ("torch", "torch_git", "torch_build", "python")
 
 #: What of a profile may differ from host to host.
 _LOCAL = ("python", "argument")
+
+#: What a profile says by leaving a key out, as those of older records do.
+_DEFAULTS = {
+    each.name: each.default for each in fields(Implementation) if each.default is not MISSING
+}
 
 _ORDER = list(Verdict)
 
@@ -158,7 +163,11 @@ def unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     sides = [
         {
             **{key: each["fingerprint"].get(key) for key in _FINGERPRINT},
-            **{key: value for key, value in each["profile"].items() if key not in _LOCAL},
+            **{
+                key: value
+                for key, value in {**_DEFAULTS, **each["profile"]}.items()
+                if key not in _LOCAL
+            },
         }
         for each in (one, other)
     ]

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
+from typing import Any
 
 from harness.catalog import Entry, Variant, variants
 from harness.model import Implementation, Trial
@@ -36,6 +37,17 @@ def digest(planned: Iterable[Trial]) -> str:
     """A fingerprint of a plan: 16 hexadecimal digits over the sorted ids of its trials."""
     ids = "\n".join(sorted(each.id for each in planned))
     return hashlib.sha256(ids.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def to_json(planned: Sequence[Trial]) -> dict[str, Any]:
+    """A plan as the header of a record has it."""
+    return {
+        "plan_digest": digest(planned),
+        "plan": [
+            {"scenario": t.scenario, "variant": t.variant, "implementation": t.implementation}
+            for t in planned
+        ],
+    }
 
 
 def selects(pattern: str, entry: Entry, variant: Variant) -> bool:

@@ -73,6 +73,13 @@ def idle(entry: Known) -> str:
     return f"nothing fails by the cause {entry.message!r} on {entry.implementation!r} any more: delete its known entry"
 
 
+def caught_up(kept: Record, left: int) -> str:
+    """What stays of a record that is brought up to another catalog, and what is left to run."""
+    return (
+        f"{len(kept.results)} results hold for the catalog of today; {left} trials are left to run"
+    )
+
+
 def environments(used: Sequence[Environment]) -> list[str]:
     """What the environments cost that Touchstone made for a run, one line each and one for all."""
     if not used:

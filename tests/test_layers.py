@@ -42,6 +42,7 @@ NEAR = frozenset(
         "shard",
         "merge",
         "resume",
+        "renewal",
         "partition",
         "literals",
         "accept",

@@ -161,7 +161,7 @@ def test_a_request_takes_everything_from_the_record(tmp_path: Path) -> None:
         strict=True,
         known=[asdict(known)],
     )
-    request, record = go_on(path, options(), SUITE)
+    request, begun = go_on(path, options(), SUITE)
     assert (request.mode, request.time_limit, request.memory_limit) == ("spawn", 7.5, 5 << 30)
     assert request.strict
     assert [each.name for each in request.implementations] == ["mine"]
@@ -170,7 +170,7 @@ def test_a_request_takes_everything_from_the_record(tmp_path: Path) -> None:
     assert request.portion([PLANNED[2], Trial("family/new", "", "mine"), PLANNED[0]]) == (
         PLANNED[2],
     )
-    assert record.results == (THREE[0],)
+    assert begun.record.results == (THREE[0],)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,11 @@ def add(commands: Commands) -> None:
         help="complete the record of an interrupted run; what was asked for is in it, but for -o, -n and --strict",
     )
     parser.add_argument(
+        "--update",
+        metavar="RECORD",
+        help="bring a record up to the catalog of today: run only what is new, or runs or expects something else",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="also fail on MAY promises and on improvements"
     )
 
@@ -131,4 +136,5 @@ def _single(asked: argparse.Namespace) -> dict[str, str | None]:
         "--shard": asked.shard,
         "--shard-durations": asked.durations,
         "--resume": asked.resume,
+        "--update": asked.update,
     }
