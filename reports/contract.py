@@ -24,6 +24,7 @@ _HEAD = """
 Every promise that Touchstone holds implementations to, in the words of the scenarios themselves. A claim is
 a fact about compiled programs; its story is what calls of a small program must show, next to eager
 ([story.md](../story.md)). MUST is what eager does; SHOULD is how often something is compiled; MAY is text for people.
+DIVERGE is what is documented to be otherwise than in eager: it binds as MUST does, and is listed below the families.
 """
 
 
@@ -72,11 +73,21 @@ def address(ref: str, references: Mapping[str, str]) -> str:
 
 
 def tiers(entry: Entry) -> list[Tier]:
-    """The tiers that a scenario has promises of, the most binding first."""
+    """The tiers that a scenario has promises of, the most binding first, and DIVERGE if it differs from eager."""
     own = declared_tiers(entry.tiers)
     stories = [parse(story) for _, story in entry.stories]
     found = {tier for story in stories for tier in promises(Terms(story, own))}
-    return [tier for tier in TIERS if tier in found]
+    diverges = [Tier.DIVERGE] if Tier.DIVERGE in own.values() else []
+    return [*(tier for tier in TIERS if tier in found), *diverges]
+
+
+def divergences(entry: Entry) -> list[str]:
+    """Why a scenario is documented to differ from eager, by the facets in which it does."""
+    kinds = (
+        (kind.strip(), why.strip())
+        for kind, _, why in (each.partition(":") for each in entry.tiers.values())
+    )
+    return [why for kind, why in kinds if kind == Tier.DIVERGE]
 
 
 def _index(families: Mapping[str, Sequence[Entry]], editions: Editions) -> Iterator[str]:
@@ -94,6 +105,17 @@ def _index(families: Mapping[str, Sequence[Entry]], editions: Editions) -> Itera
     for name, own in families.items():
         count = sum(len(variants(entry)) for entry in own)
         yield f"| [{name}]({name}.md) | {prose(own[0].question)} | {len(own)} | {count} |"
+    yield from _differences([entry for own in families.values() for entry in own])
+
+
+def _differences(entries: Sequence[Entry]) -> Iterator[str]:
+    yield from ["", "## Documented differences from eager", ""]
+    yield "| scenario | what compiled programs do | why it is not as in eager |"
+    yield "|---|---|---|"
+    for entry in entries:
+        for why in divergences(entry):
+            where = f"[{entry.id}]({entry.family}.md#{entry.name})"
+            yield f"| {where} | {prose(entry.claim)} | {prose(why)} |"
 
 
 def _family(
@@ -139,5 +161,7 @@ def _facts(entry: Entry, references: Mapping[str, str], editions: Editions) -> I
         yield f"since edition {promise.since}{changed}"
     if entry.torch:
         yield f"for torch {code(entry.torch)}"
+    for why in divergences(entry):
+        yield f"differs from eager, because {prose(why)}"
     if entry.exact:
         yield f"exact, because {prose(entry.exact)}"

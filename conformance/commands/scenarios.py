@@ -46,7 +46,7 @@ def _add_list(commands: Commands) -> None:
     )
     parser.add_argument("select", nargs="*", metavar="GLOB", help="ids (default: all)")
     parser.add_argument("--family", action="append", metavar="NAME", help="repeat for several")
-    parser.add_argument("--tier", choices=[str(tier) for tier in Tier if tier is not Tier.DIVERGE])
+    parser.add_argument("--tier", choices=[str(tier) for tier in Tier])
     parser.add_argument("--need", choices=list(NEEDS))
     parser.add_argument("--json", action="store_true", help="for programs")
 
