@@ -24,6 +24,8 @@ from harness.story import from_json, lines
 #: How the file ends: the story that conforms, another story, or nothing that could be told.
 CONFORMS, DEVIATES, BROKEN = 0, 1, 3
 
+_SLOW = "still running at the time limit"
+
 #: Seconds after the time limit in which the guard must have ended a trial.
 _PATIENCE = 30.0
 
@@ -65,7 +67,7 @@ def retell(story: Sequence[str], end: End, *, interprets: bool) -> list[str]:
 def _early(end: End) -> str:
     """What ended a process before its time; "" if nothing did."""
     if end.timed_out:
-        return "still running at the time limit"
+        return _SLOW
     if end.exceeded:
         return "used more memory than it may"
     if end.status:
@@ -111,7 +113,26 @@ def reproduce(
         _explain(each)
     if end.failure:
         _say(f"    {end.failure['type']}: {' '.join(end.failure['message'].split())[:400]}")
+    if why := _prevented(end, observed, trial["time_limit"]):
+        _say(f"\nNOTHING CAN BE SAID: {why}")
+        return BROKEN
     return _conclude(expected, observed, told, conforms=trial["conforms"])
+
+
+def _prevented(end: End, observed: Sequence[str], seconds: float) -> str:
+    """What of this machine, not of the implementation, ended a trial otherwise than was recorded; "" if nothing did."""
+    before = observed[-1] if observed else ""
+    if end.failure.get("phase") == "import" and "(import)" not in before:
+        return (
+            "the implementation cannot be imported here, and could be where it was recorded; install it into "
+            f"{sys.executable}."
+        )
+    if end.timed_out and before != _SLOW:
+        return (
+            f"it was still running after {seconds:g} s, and was not where it was recorded; give it more "
+            "(`time_limit` in this file) to tell a hang from a slower machine."
+        )
+    return ""
 
 
 def _conclude(
