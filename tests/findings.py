@@ -54,12 +54,21 @@ _ENVIRON = {
 
 _HEAD = """# Findings
 
-Defects of torch, and of implementations, that the catalog has shown. Each was reproduced outside Touchstone:
-the script beside it needs torch alone (and the implementation that it is about), and fails where the defect
-shows. `python tests/findings.py --run PYTHON` runs all that are torch's own; a test runs them on the torch of
-the tests, where each must show, or not, as it says. Versions and backends are those on which a script was run,
-and no others; the known entries ([conformance/known](../conformance/known/README.md)) expect these deviations,
-so that a run says when one is gone.
+Defects of torch, and of implementations, that came up while the catalog was written and run. Each was seen in two
+ways: as the story of a trial, which Touchstone compared with eager property by property, and by a script that needs
+torch alone (and the implementation that it is about) and compares values itself. A script takes the name of the
+backend, and ends with an exception where the defect shows, in silence where it does not:
+
+```sh
+python docs/findings/leaf_is_a_result.py aot_eager      # ends with AssertionError, and says what it got
+python docs/findings/leaf_is_a_result.py eager          # silent
+```
+
+For an implementation with an environment of its own, `python` is that environment's (`touchstone implementations`
+names it). `python tests/findings.py --run PYTHON` runs all that are torch's own; a test runs them on the torch of the
+tests, where each must show, or not, as it says. Versions and backends are those on which a script was run, and no
+others; the known entries ([conformance/known](../conformance/known/README.md)) expect these deviations, so that a run
+says when one is gone.
 
 <!-- written by `python tests/findings.py --write` -->
 """
@@ -243,7 +252,7 @@ def _facts(finding: Finding) -> str:
     named = [
         f"[{s}](catalog/{s.partition('/')[0]}.md#{s.partition('/')[2]})" for s in finding.scenarios
     ]
-    where = f"; {', '.join(named)}" if named else ""
+    where = f"; {', '.join(named)}" if named else "; no scenario's claim"
     upstream = re.sub(
         r"https://github.com/pytorch/pytorch/\w+/(\d+)", r"[pytorch#\1](\g<0>)", finding.upstream
     )

@@ -1,4 +1,4 @@
-"""A Cholesky factorization of a matrix that has none raises nothing, and garbage is computed with.
+"""A Cholesky factorisation that fails in the forward pass does not raise, and garbage is computed with.
 
 Scenario: mutation_limits/writes_before_a_failing_operation_stay
 Kind: error

@@ -1,5 +1,6 @@
 """A number that varies cannot be compared with True: the program does not compile any more.
 
+Scenario: constants/number_is_compared_with_true
 Kind: refused
 Seen: torch 2.12.1, 2.13.0, 2.14.1; eager, aot_eager, inductor
 Shows: InternalTorchDynamoError
