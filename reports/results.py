@@ -31,9 +31,11 @@ touchstone report docs/results/eager.jsonl.xz -o page                         # 
 touchstone merge docs/results/*.jsonl.xz -o page                              # several as one page
 touchstone diff docs/results/eager.jsonl.xz touchstone-report/record.jsonl    # what is otherwise with me?
 touchstone judge docs/results/iree.jsonl.xz -o again                          # by the known deviations of today
+touchstone run --update docs/results/iree.jsonl.xz -o again                   # by the catalog of today: what is new is run
 ```
 
-Counts are *passed / applicable / total*. Known are deviations that were taken to their root
+Counts are *passed / applicable / total*, of the trials that promise something of the tier; stories of other versions of
+torch may promise something of another. Known are deviations that were taken to their root
 ([findings.md](../findings.md), [implementations.md](../implementations.md)). What is unexpected was not: it is no
 accusation. Where roots were found after a run, its record was judged again (`parts` in its header has the run).
 """
