@@ -177,15 +177,16 @@ def phase(error: BaseException) -> str:
         return "compile"
     if dynamo and isinstance(error, dynamo.TorchDynamoException | dynamo.FailOnRecompileLimitHit):
         return "trace"
-    frames = [(frame.filename.replace("\\", "/"), frame.name) for frame in _frames(error)]
-    if any(name == "call_user_compiler" for _, name in frames):
+    places = [(frame.filename.replace("\\", "/"), frame.name) for frame in frames(error)]
+    if any(name == "call_user_compiler" for _, name in places):
         return "compile"
-    if any("torch/_dynamo/convert_frame" in file for file, _ in frames):
+    if any("torch/_dynamo/convert_frame" in file for file, _ in places):
         return "trace"
-    if any(file.endswith("torch/autograd/graph.py") for file, _ in frames):
+    if any(file.endswith("torch/autograd/graph.py") for file, _ in places):
         return "backward"
     return "run"
 
 
-def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+def frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Where an exception came from, the outermost frame first."""
     return list(traceback.extract_tb(error.__traceback__))

@@ -31,7 +31,7 @@ touchstone report docs/results/eager.jsonl.xz -o page                         # 
 touchstone merge docs/results/*.jsonl.xz -o page                              # several as one page
 touchstone diff docs/results/eager.jsonl.xz touchstone-report/record.jsonl    # what is otherwise with me?
 touchstone judge docs/results/iree.jsonl.xz -o again                          # by the known deviations of today
-touchstone run --update docs/results/iree.jsonl.xz -o again                   # by the catalog of today: what is new is run
+touchstone run --update docs/results/iree.jsonl.xz -o again                   # by the catalog of today
 ```
 
 Counts are *passed / applicable / total*, of the trials that promise something of the tier; stories of other versions of

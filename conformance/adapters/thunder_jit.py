@@ -1,18 +1,20 @@
 """Lightning Thunder's own front end, `thunder.jit`: an adapter whose front end is not torch.compile. Far side.
 
-Thunder compiles a whole program or refuses it, specialises every size, and counts the hits and misses of the cache of
-each compiled program: a miss is a compilation, and either of them means that compiled code ran.
+Thunder compiles a whole program or refuses it, specialises every size, and keeps what it compiled in a cache of each
+program. An entry more is a compilation, and it or a hit means that compiled code ran. Misses are counted before
+anything is traced, so that they say nothing of a program that was refused.
 """
 
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import thunder
 
-from harness.adapter import Adapter, NotOffered, Sighting
+from harness.adapter import Adapter, NotOffered, Sighting, frames, phase
 from harness.model import Implementation
 
 #: What scenarios may ask for because thunder.jit always does so.
@@ -24,7 +26,8 @@ class ThunderJit(Adapter):
 
     def __init__(self, implementation: Implementation) -> None:
         super().__init__(implementation)
-        self._made: list[Callable[..., Any]] = []
+        # Weak, because a program's lifetime is its user's.
+        self._made: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
         self.channels = {"compilations": "available", "executed regions": "available"}
 
     def compile(
@@ -35,23 +38,33 @@ class ThunderJit(Adapter):
             if value not in _ALWAYS.get(name, ()):
                 raise NotOffered(f"thunder.jit has no {name}={value!r}")
         compiled: Callable[..., Any] = thunder.jit(program, **self.implementation.options)
-        self._made.append(compiled)
+        self._made.add(compiled)
         return compiled
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[Sighting]:
-        """Count the misses and hits of all programs while the context is open."""
+        """Count entries and hits of the caches of all programs while the context is open."""
         seen = Sighting()
-        misses, hits = self._count()
+        before = {id(each): _count(each) for each in self._made}
         try:
             yield seen
         finally:
-            now_misses, now_hits = self._count()
-            seen.graphs = now_misses - misses or None
-            seen.regions = now_misses - misses + now_hits - hits
+            more = [
+                (entries - before.get(id(each), (0, 0))[0], hits - before.get(id(each), (0, 0))[1])
+                for each in self._made
+                for entries, hits in [_count(each)]
+            ]
+            graphs = sum(entries for entries, _ in more)
+            seen.graphs = graphs or None
+            seen.regions = graphs + sum(hits for _, hits in more)
 
-    def _count(self) -> tuple[int, int]:
-        return (
-            sum(thunder.cache_misses(each) for each in self._made),
-            sum(thunder.cache_hits(each) for each in self._made),
-        )
+    def phase(self, error: BaseException) -> str:
+        """Who raised an exception: what is raised on the way to compiled code is of the trace."""
+        way = any(frame.name == "get_computation_and_inputs" for frame in frames(error))
+        return "trace" if way else phase(error)
+
+
+def _count(compiled: Callable[..., Any]) -> tuple[int, int]:
+    """How often a program was compiled, and how often that was used again."""
+    stats = thunder.compile_stats(compiled)
+    return len(stats.interpreter_cache), thunder.cache_hits(compiled)
