@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from mutants import bench, declared, kills, page
+from mutants import bench, declared, evidence, kills, page
 from mutants.declared import Kill, Mutant
 from mutants.digest import source
 from mutants.kills import Kills, Row
@@ -181,6 +182,50 @@ def test_a_mutant_that_is_killed_need_not_face_more_and_neither_need_a_scenario_
     content = declared.Declared((MUTANT, dataclasses.replace(MUTANT, name="other")), {})
     assert page.pending(known, content) == page.problems(known, content) == []
     assert "Of 4 pairs of a mutant and a scenario, 2 were run" in page.text(known, content, [])
+
+
+def test_a_scenario_is_to_kill_a_mutant_that_is_not_blunt_if_one_fits_it() -> None:
+    blunt = dataclasses.replace(MUTANT, name="blunt", blunt=True, fits=("f/*",))
+    other = dataclasses.replace(MUTANT, name="other", fits=("g/*",))
+    sharp = dataclasses.replace(MUTANT, fits=("f/a",))
+    known = found(a="")
+    known.rows["m"].pending.append("f/a")
+    known.rows["blunt"] = known.rows["other"] = Row("", {"f/a": "fail"}, [])
+    known.rows["other"] = Row("", {"f/b": "fail"}, ["f/a"])
+    content = declared.Declared((blunt, other, sharp), {})
+    assert content.fitting("f/a") == [sharp]
+    assert page.specific(known, content, "f/a") == []
+    assert page.pending(known, content)[-1] == "f/a has still to face m"
+    assert page.pending(known, dataclasses.replace(content, only_blunt={"f/a": "why"})) == [
+        "m has still to face 1 scenario"
+    ]
+    known.rows["m"] = Row("", {"f/a": "fail"})
+    assert page.specific(known, content, "f/a") == ["m"]
+    assert page.pending(known, content) == []
+    assert page.problems(known, dataclasses.replace(content, only_blunt={"f/a": "why"})) == [
+        "f/a is declared to kill only blunt mutants, but kills m"
+    ]
+
+
+def test_what_fits_a_scenario_best_faces_it_first() -> None:
+    family = dataclasses.replace(MUTANT, name="family", killed_by=(Kill("f/other", "fail"),))
+    broad = dataclasses.replace(MUTANT, name="broad", fits=("f/*",))
+    narrow = dataclasses.replace(MUTANT, name="narrow", fits=("f/a*",))
+    content = declared.Declared((family, broad, narrow, MUTANT), {})
+    assert [each.name for each in content.fitting("f/ab")] == ["narrow", "broad", "family"]
+    assert content.fitting("g/a") == []
+
+
+def test_every_pattern_of_what_fits_names_a_scenario() -> None:
+    for mutant in CONTENT.mutants:
+        for pattern in (*mutant.fits, *mutant.only):
+            assert any(fnmatchcase(each, pattern) for each in ENTRIES), (mutant.name, pattern)
+
+
+def test_real_deviations_speak_for_the_scenarios_that_show_them() -> None:
+    seen = evidence.deviating([ENTRIES["mutation_limits/writes_before_a_failing_operation_stay"]])
+    assert list(seen.values()) == [["aot_eager", "inductor"]]
+    assert evidence.deviating([ENTRIES["recompiles/flag_selects_a_graph"]]) == {}
 
 
 def test_only_what_has_changed_is_run_again() -> None:

@@ -68,7 +68,13 @@ def face(session: Session, mutant: Mutant | None, entry: Entry, variant: Variant
     return judgement
 
 
-def killed(session: Session, mutant: Mutant, entry: Entry, deviations: Mapping[str, str]) -> str:
+def killed(
+    session: Session,
+    mutant: Mutant,
+    entry: Entry,
+    deviations: Mapping[str, str],
+    variants: int | None = None,
+) -> str:
     """How a scenario kills, in the first of its variants that does; "" if none does.
 
     Args:
@@ -76,8 +82,9 @@ def killed(session: Session, mutant: Mutant, entry: Entry, deviations: Mapping[s
         mutant: who faces the scenario.
         entry: the scenario.
         deviations: the trials in which the healthy base deviates, each with how: to deviate so is no sin.
+        variants: how many variants are tried; None for all.
     """
-    for variant in catalog.variants(entry):
+    for variant in catalog.variants(entry)[:variants]:
         judgement = face(session, mutant, entry, variant)
         if kills(judgement) and judgement.signature != deviations.get(trial_id(entry, variant)):
             return how(judgement)

@@ -57,6 +57,8 @@ class Mutant:
         time_factor: how many times the usual time limit its trials may take.
         attempts: how often a trial of it may be repeated until the sin shows.
         survives: why no scenario catches it, if none does.
+        blunt: whether its sin shows in nearly all that is looked at, so that to catch it says little about a promise.
+        fits: patterns of the scenarios whose promise is about what its sin breaks.
     """
 
     name: str
@@ -72,10 +74,18 @@ class Mutant:
     time_factor: float = 1.0
     attempts: int = 1
     survives: str = ""
+    blunt: bool = False
+    fits: tuple[str, ...] = ()
 
     def faces(self, scenario: str) -> bool:
         """Whether it faces a scenario."""
         return any(fnmatchcase(scenario, pattern) for pattern in self.only)
+
+    def fit(self, scenario: str) -> int:
+        """How well it fits a scenario: the length of the pattern that says so, 1 for its family, 0 if it does not."""
+        family = scenario.partition("/")[0]
+        said = [len(pattern) for pattern in self.fits if fnmatchcase(scenario, pattern)]
+        return max(said, default=int(family in families(self.killed_by)))
 
     @property
     def healthy(self) -> Implementation:
@@ -101,20 +111,39 @@ class Mutant:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Declared:
-    """All mutants, and the scenarios that need not kill any, each with the reason."""
+    """All mutants, and what is said of scenarios.
+
+    Attributes:
+        mutants: all of them.
+        idle: the scenarios that need not kill any, each with the reason.
+        only_blunt: the scenarios that need not kill any but blunt ones, each with the reason.
+    """
 
     mutants: tuple[Mutant, ...]
     idle: Mapping[str, str]
+    only_blunt: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def named(self, name: str) -> Mutant:
         """The mutant of a name."""
         return next(each for each in self.mutants if each.name == name)
 
+    def fitting(self, scenario: str) -> list[Mutant]:
+        """The specific mutants that fit a scenario, the best first."""
+        fit = {each.name: each.fit(scenario) for each in self.mutants}
+        chosen = [
+            each
+            for each in self.mutants
+            if each.sin and not each.survives and not each.blunt
+            if each.faces(scenario) and fit[each.name]
+        ]
+        return sorted(chosen, key=lambda each: -fit[each.name])
+
 
 def read(file: Path = FILE) -> Declared:
     """What is declared."""
     table = tomllib.loads(file.read_text(encoding="utf-8"))
-    return Declared(tuple(map(_mutant, table["mutant"])), table.get("idle", {}))
+    said = (table.get(name, {}) for name in ("idle", "only_blunt"))
+    return Declared(tuple(map(_mutant, table["mutant"])), *said)
 
 
 def _mutant(table: Mapping[str, Any]) -> Mutant:
@@ -122,6 +151,7 @@ def _mutant(table: Mapping[str, Any]) -> Mutant:
     values["killed_by"] = tuple(Kill(**each) for each in values.get("killed_by", ()))
     values["unclaimed"] = tuple(values.get("unclaimed", ()))
     values["only"] = tuple(values.get("only", ["*"]))
+    values["fits"] = tuple(values.get("fits", ()))
     environ = values.get("environ", {})
     values["environ"] = {key: text.format(here=HERE) for key, text in environ.items()}
     return Mutant(**values)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.catalog import Entry
+from mutants import evidence
 from mutants.declared import Declared, Mutant
 from mutants.kills import Kills
 
@@ -21,7 +22,22 @@ _HEAD = """\
 Each mutant is an implementation that is wrong on purpose, in one way ([mutants.md](mutants.md)). A scenario kills it
 if the verdict on one of its variants is one that a run reports: a failure of any tier, an error, a crash. This page is
 written by `python tests/mutants/matrix.py`.
+
+A mutant is *blunt* if its sin shows in nearly all that is looked at: to catch it says that a scenario compares, not
+that it would notice if what it promises were broken. The others are *specific*.
 """
+
+_BLUNTLY = """\
+## Where only blunt mutants are caught
+
+Where real implementations deviate in a value or an effect (conformance/known), that has been seen to be noticed.
+"""
+
+
+def specific(known: Kills, content: Declared, scenario: str) -> list[str]:
+    """The mutants that a scenario kills and that are not blunt."""
+    sharp = {each.name for each in content.mutants if not each.blunt}
+    return [each for each in known.killers(scenario) if each in sharp]
 
 
 def pending(known: Kills, content: Declared) -> list[str]:
@@ -37,7 +53,17 @@ def pending(known: Kills, content: Declared) -> list[str]:
         for name, row in rows
         if row.pending
     ]
-    return [*found, *(f"{each} has killed nobody so far" for each in _undecided(known, content))]
+    found += [f"{each} has killed nobody so far" for each in _undecided(known, content)]
+    return [*found, *_to_be_faced(known, content)]
+
+
+def _to_be_faced(known: Kills, content: Declared) -> Iterator[str]:
+    """The scenarios that kill no specific mutant, and have not faced all that fit them."""
+    for scenario in known.scenarios:
+        if not specific(known, content, scenario) and scenario not in content.only_blunt:
+            rows = {each.name: known.rows[each.name] for each in content.fitting(scenario)}
+            if left := [name for name, row in rows.items() if scenario in row.pending]:
+                yield f"{scenario} has still to face {', '.join(left)}"
 
 
 def _undecided(known: Kills, content: Declared) -> list[str]:
@@ -67,9 +93,13 @@ def _about_mutants(known: Kills, content: Declared) -> Iterator[str]:
 
 
 def _about_scenarios(known: Kills, content: Declared) -> Iterator[str]:
-    for scenario in content.idle:
-        if scenario not in known.scenarios:
-            yield f"{scenario} is declared to kill nobody, but does not exist"
+    for said, scenarios in ("nobody", content.idle), ("only blunt mutants", content.only_blunt):
+        for scenario in scenarios:
+            if scenario not in known.scenarios:
+                yield f"{scenario} is declared to kill {said}, but does not exist"
+    for scenario in content.only_blunt:
+        if killed := specific(known, content, scenario):
+            yield f"{scenario} is declared to kill only blunt mutants, but kills {killed[0]}"
     undecided = _undecided(known, content)
     for scenario in known.scenarios:
         if scenario in undecided:
@@ -90,15 +120,16 @@ def text(known: Kills, content: Declared, entries: Sequence[Entry]) -> str:
         _HEAD,
         f"{len(sick)} mutants, of which {caught} are killed, by {killers} of {len(entries)} scenarios ({versions}).",
         *_survivors(known, content),
+        *_bluntly(known, content, entries),
         "\n## Mutants\n",
         "| mutant | what is wrong | killed by, of those faced | how | such as |",
         "|---|---|---:|---|---|",
         *(_mutant_row(mutant, known) for mutant in sick),
         *_controls(known, content),
         "\n## Scenarios\n",
-        "| scenario | kills | such as |",
-        "|---|---:|---|",
-        *(_scenario_row(entry, known) for entry in entries),
+        "| scenario | specific | kills | such as |",
+        "|---|---:|---:|---|",
+        *(_scenario_row(entry, known, content) for entry in entries),
     ]
     return "\n".join(lines) + "\n"
 
@@ -133,7 +164,8 @@ def _mutant_row(mutant: Mutant, known: Kills) -> str:
     declared = [kill.scenario.partition("[")[0] for kill in mutant.killed_by]
     shown = list(dict.fromkeys([*(each for each in declared if each in row.kills), *row.kills]))
     examples = ", ".join(shown[:2])
-    return f"| {mutant.name} | {mutant.sin} | {len(row.kills)} of {faced} | {how} | {examples} |"
+    sin = f"{mutant.sin} *Blunt.*" if mutant.blunt else mutant.sin
+    return f"| {mutant.name} | {sin} | {len(row.kills)} of {faced} | {how} | {examples} |"
 
 
 def _controls(known: Kills, content: Declared) -> Iterator[str]:
@@ -146,8 +178,26 @@ def _controls(known: Kills, content: Declared) -> Iterator[str]:
     yield from (f"- {trial}: {how}" for trial, how in known.base.kills.items())
 
 
-def _scenario_row(entry: Entry, known: Kills) -> str:
+def _bluntly(known: Kills, content: Declared, entries: Sequence[Entry]) -> Iterator[str]:
+    lacking = [each for each in entries if not specific(known, content, each.id)]
+    blunt = sum(each.blunt for each in content.mutants)
+    seen = evidence.deviating(lacking)
+    yield (
+        f"\n{len(entries) - len(lacking)} of {len(entries)} scenarios kill a specific mutant, which is none of the "
+        f"{blunt} blunt ones; real implementations deviate in {len(seen)} of the others."
+    )
+    if lacking:
+        yield f"\n{_BLUNTLY}"
+    for entry in lacking:
+        reasons = [f"seen to deviate: {', '.join(seen[entry.id])}" if entry.id in seen else ""]
+        reasons += [table.get(entry.id, "") for table in (content.only_blunt, content.idle)]
+        said = "; ".join(filter(None, reasons)) or "no mutant breaks what it promises, so far"
+        yield f"- {entry.id}: {said}"
+
+
+def _scenario_row(entry: Entry, known: Kills, content: Declared) -> str:
     killers = known.killers(entry.id)
+    sharp = set(specific(known, content, entry.id))
     # Those that few scenarios kill say most about what this one is good for.
-    special = sorted(killers, key=lambda name: len(known.rows[name].kills))
-    return f"| {entry.id} | {len(killers)} | {', '.join(special[:_SHOWN])} |"
+    special = sorted(killers, key=lambda name: (name not in sharp, len(known.rows[name].kills)))
+    return f"| {entry.id} | {len(sharp)} | {len(killers)} | {', '.join(special[:_SHOWN])} |"
