@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.catalog import Entry, variants
 from harness.edition import Editions
 from harness.judge import Terms, declared_tiers, promises
-from harness.story import TIERS, Tier, parse, render
+from harness.story import TIERS, Tier, Told, parse, render
 from reports.markdown import block, code, link, prose
 
 #: The first line of each page: what may be written over.
@@ -77,17 +77,20 @@ def tiers(entry: Entry) -> list[Tier]:
     own = declared_tiers(entry.tiers)
     stories = [parse(story) for _, story in entry.stories]
     found = {tier for story in stories for tier in promises(Terms(story, own))}
-    diverges = [Tier.DIVERGE] if Tier.DIVERGE in own.values() else []
+    diverges = [Tier.DIVERGE] if divergences(entry) else []
     return [*(tier for tier in TIERS if tier in found), *diverges]
 
 
 def divergences(entry: Entry) -> list[str]:
-    """Why a scenario is documented to differ from eager, by the facets in which it does."""
-    kinds = (
-        (kind.strip(), why.strip())
-        for kind, _, why in (each.partition(":") for each in entry.tiers.values())
-    )
-    return [why for kind, why in kinds if kind == Tier.DIVERGE]
+    """In what a scenario is documented to differ from eager: the reasons of its tiers, and what it tells as such."""
+    kinds = [each.partition(":") for each in entry.tiers.values()]
+    told = {
+        f"{event.name}: as the story has it"
+        for _, story in entry.stories
+        for event in parse(story)
+        if isinstance(event, Told) and event.tier is Tier.DIVERGE
+    }
+    return [*(why.strip() for kind, _, why in kinds if kind == Tier.DIVERGE), *sorted(told)]
 
 
 def _index(families: Mapping[str, Sequence[Entry]], editions: Editions) -> Iterator[str]:
@@ -110,7 +113,7 @@ def _index(families: Mapping[str, Sequence[Entry]], editions: Editions) -> Itera
 
 def _differences(entries: Sequence[Entry]) -> Iterator[str]:
     yield from ["", "## Documented differences from eager", ""]
-    yield "| scenario | what compiled programs do | why it is not as in eager |"
+    yield "| scenario | what compiled programs do | what is not as in eager, or why |"
     yield "|---|---|---|"
     for entry in entries:
         for why in divergences(entry):
@@ -162,6 +165,6 @@ def _facts(entry: Entry, references: Mapping[str, str], editions: Editions) -> I
     if entry.torch:
         yield f"for torch {code(entry.torch)}"
     for why in divergences(entry):
-        yield f"differs from eager, because {prose(why)}"
+        yield f"differs from eager ({prose(why)})"
     if entry.exact:
         yield f"exact, because {prose(entry.exact)}"

@@ -86,3 +86,41 @@ def state_holds_across_a_break(s: Subject) -> None:
     compiled = s.compile(program)
     for _ in range(2):
         compiled(s.randn(3, 3))
+
+
+@scenario(
+    ref="torch.compiler: backward / autocast behaviour",
+    needs=("autocast", "dynamo_config"),
+    axes={"assumed": ("same_as_forward", "off")},
+    expect={
+        "assumed=same_as_forward": """
+        call 1: compiles, equals eager
+        gradient outside of autocast, and under it (diverge) = [256, 256]
+        call 2: reuses, equals eager
+        gradient outside of autocast, and under it (diverge) = [256, 256]
+        """,
+        "otherwise": """
+        call 1: compiles, equals eager
+        gradient outside of autocast, and under it (diverge) = [257, 257]
+        call 2: reuses, equals eager
+        gradient outside of autocast, and under it (diverge) = [257, 257]
+        """,
+    },
+)
+def backward_pass_has_the_precision_assumed(s: Subject) -> None:
+    """The precision of a backward pass is that of the state of autocast assumed for it, whatever it is when it runs."""
+    s.config("torch._functorch.config", backward_pass_autocast=s.axis("assumed"))
+    weight, device = s.full((1, 1), 257), s.device
+
+    def program(x: Tensor) -> Tensor:
+        with torch.autocast(device, enabled=False):
+            return x @ weight
+
+    compiled = s.compile(program)
+    for _ in range(2):
+        x = s.ones(1, 1).requires_grad_()
+        with torch.autocast(device, dtype=torch.bfloat16):
+            y = compiled(x)
+            under = torch.autograd.grad(y, x, retain_graph=True)[0].item()
+        outside = torch.autograd.grad(y, x)[0].item()
+        s.tell("gradient outside of autocast, and under it", [outside, under], tier="diverge")

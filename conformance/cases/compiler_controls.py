@@ -149,6 +149,57 @@ def function_is_one_node(s: Subject) -> None:
         s.note("gradient", torch.autograd.grad(program(x, factor).sum(), x))
 
 
+FACTOR = 2.0
+
+
+def rebind(factor: float) -> None:
+    """Bind the module's global."""
+    global FACTOR  # noqa: PLW0603 - that the global changes is what it is about
+    FACTOR = factor
+
+
+def counted(how: str, runs: list[int]) -> Any:
+    """A function that counts its runs and goes into the graph as it is."""
+
+    def own(x: Tensor) -> Tensor:
+        runs.append(len(x))
+        return x * FACTOR
+
+    return getattr(torch._dynamo, how)(own)  # noqa: SLF001 - the documented names
+
+
+@scenario(
+    ref="torch.compiler: nonstrict_trace / non-strict tracing model",
+    needs=("torch_compile", "fullgraph"),
+    axes={"how": ("allow_in_graph", "nonstrict_trace")},
+    tiers={
+        "outcome": "diverge: what is not passed to such a function is a constant, and not guarded"
+    },
+    expect="""
+    call 1: compiles, equals eager
+    change: the global is rebound
+    call 2: reuses, differs from eager in value of result
+    runs since (diverge) = 0
+    change: the argument has another size
+    call 3: compiles, equals eager
+    """,
+)
+def function_in_the_graph_is_not_run_again(s: Subject) -> None:
+    """What a function that goes into the graph as it is reads and does is read and done at compile time alone."""
+    runs: list[int] = []
+    rebind(2.0)
+    opaque = counted(s.axis("how"), runs)
+    program = s.compile(lambda x: opaque(x) + 1, fullgraph=True, dynamic=False)
+    program(s.randn(2))
+    runs.clear()
+    s.change("the global is rebound")
+    rebind(5.0)
+    program(s.randn(2))
+    s.tell("runs since", len(runs), tier="diverge")
+    s.change("the argument has another size")
+    program(s.randn(3))
+
+
 @scenario(
     ref="torch.compiler.set_stance / force_eager",
     needs=("torch_compile",),

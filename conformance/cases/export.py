@@ -329,3 +329,60 @@ def export_leaves_compiled_code_alone(s: Subject) -> None:
     program(s.rand(4, 3))
     s.note("result of what was exported", module(s.rand(5, 3)))
     program(s.rand(4, 3))
+
+
+SHIFT = 1.0
+
+
+class Settings(torch.nn.Module):
+    """Depends on a global, an attribute, its mode, and counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor, self.calls = 2.0, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whatever these say."""
+        self.calls += 1
+        return x * self.factor + (SHIFT if self.training else 3 * SHIFT)
+
+
+def rebind(shift: float) -> None:
+    """Bind the module's global."""
+    global SHIFT  # noqa: PLW0603 - that the global changes is what it is about
+    SHIFT = shift
+
+
+#: What is set after the export.
+SETTINGS: dict[str, Callable[[Settings], object]] = {
+    "global": lambda _: rebind(5.0),
+    "attribute": lambda net: setattr(net, "factor", 7.0),
+    "mode": lambda net: net.eval(),
+}
+
+
+@scenario(
+    ref="torch.export: programming model / static values",
+    needs=("export",),
+    axes={"what": ("global", "attribute", "mode")},
+    tiers={"outcome": "diverge: what is no tensor is a constant of what is exported"},
+    expect="""
+    export: succeeds
+    call 1 of the first: compiles, equals eager
+    change: it is set otherwise
+    call 2 of the first: reuses, differs from eager in value of result
+    export: succeeds
+    call 3 of the second: compiles, equals eager
+    """,
+)
+def settings_are_those_of_the_export(s: Subject) -> None:
+    """Globals, numbers and the mode of a module are in what is exported as they were, until it is exported anew."""
+    rebind(1.0)
+    net = Settings()
+    program = s.compile(exported(s, net, s.randn(3)), name="the first")
+    program(s.randn(3))
+    s.change("it is set otherwise")
+    SETTINGS[s.axis("what")](net)
+    program(s.randn(3))
+    anew = s.compile(exported(s, net, s.randn(3)), name="the second")
+    anew(s.randn(3))

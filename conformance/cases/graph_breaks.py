@@ -279,6 +279,7 @@ def break_depends_on_the_call(s: Subject) -> None:
         y = x + 1
         if loud:
             pause(0)
+            y = y * 3
         return y * 2
 
     compiled = s.compile(program)

@@ -127,3 +127,30 @@ def weights_are_updated(s: Subject) -> None:
         s.change("other weights are loaded")
         layer.load_state_dict(other.state_dict())
         model(x)
+
+
+@scenario(
+    ref="torch.compile: best practices / mod.compile() and torch.compile(mod)",
+    needs=("torch_compile",),
+    expect="""
+    call 1: compiles, equals eager
+    names in the module: equals eager
+    names in what is compiled (diverge) = [_orig_mod.weight, _orig_mod.bias]
+    another module refuses them (diverge) = True
+    change: it loads what it has saved
+    call 2: reuses, equals eager
+    """,
+)
+def compiled_module_names_its_state_otherwise(s: Subject) -> None:
+    """What a compiled module saves has a prefix to its names: it loads that itself, and no other module does."""
+    layer, another, x = s.place(torch.nn.Linear(3, 2)), torch.nn.Linear(3, 2), s.randn(3)
+    model = s.compile(layer)
+    model(x)
+    saved = {name: tensor * 2 for name, tensor in model.state_dict().items()}
+    s.note("names in the module", list(layer.state_dict()))
+    s.tell("names in what is compiled", list(saved), tier="diverge")
+    refused = another.load_state_dict(saved, strict=False).unexpected_keys
+    s.tell("another module refuses them", refused == list(saved), tier="diverge")
+    s.change("it loads what it has saved")
+    model.load_state_dict(saved)
+    model(x)

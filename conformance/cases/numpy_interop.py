@@ -220,3 +220,48 @@ def scalar_is_an_array(s: Subject) -> None:
     for size in 2, 2, 3:
         made = program(np.ones(size, dtype=np.float32))
         s.note("as a number", (float(made), str(made.dtype), made.shape))
+
+
+@scenario(
+    ref="torch.compiler: FAQ / NumPy / negative strides",
+    needs=("torch_compile",),
+    axes={"how": ("slice", "flip")},
+    tiers={"outcome": "diverge: what has a negative stride in NumPy is a copy"},
+    expect="""
+    call 1: compiles, differs from eager in value of argument 0
+    call 2: reuses, differs from eager in value of argument 0
+    """,
+)
+def array_in_reverse_is_a_copy(s: Subject) -> None:
+    """An array in reverse is a copy: what is written into it is not written into the array."""
+    flips = s.axis("how") == "flip"
+
+    def program(a: Any) -> Any:
+        b = np.flip(a) if flips else a[::-1]
+        b *= 2
+        return b + 1
+
+    compiled = s.compile(program)
+    for _ in range(2):
+        compiled(np.arange(3, dtype=np.float32))
+
+
+@scenario(
+    ref="torch.compiler: FAQ / NumPy / indices of triangles",
+    needs=("torch_compile",),
+    tiers={"outcome": "diverge: the indices of a triangle are one array, not a tuple of two"},
+    expect="""
+    call 1: compiles, differs from eager in shape of result[0]
+    call 2: reuses, differs from eager in shape of result[0]
+    """,
+)
+def indices_of_a_triangle_are_one_array(s: Subject) -> None:
+    """The indices of a triangle are one array: as an index that chooses rows, and unpacked it chooses numbers."""
+
+    def program(a: Any) -> tuple[Any, ...]:
+        rows, columns = np.tril_indices(3)
+        return a[np.tril_indices(3)], a[rows, columns] * 2
+
+    compiled = s.compile(program)
+    for _ in range(2):
+        compiled(np.arange(9, dtype=np.float32).reshape(3, 3))

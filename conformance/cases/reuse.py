@@ -66,6 +66,7 @@ def closures_of_one_code(s: Subject) -> None:
     call 4: reuses, equals eager
     what was kept: equals eager
     """,
+    exact="what was forgotten is compiled again",
 )
 def reset_forgets_graphs(s: Subject) -> None:
     """After a reset a program is compiled anew, once, and what earlier calls returned still stands."""

@@ -21,4 +21,4 @@ def program(y):
 x = torch.ones(1, requires_grad=True)
 y = x * 2
 (thunder.jit(program)(y) + y.sum()).backward()
-assert x.grad.item() == 12, f"got {x.grad.item()}, the derivative is 12"  # noqa: PLR2004 - as above
+assert x.grad.item() == 12, f"got {x.grad.item()}, the derivative is 12"
