@@ -13,16 +13,20 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from harness.catalog import Entry, variants
+from harness.judge import fails
 from harness.model import TODO, Known, Result, Verdict
 from harness.plan import rerun
 from harness.provision import Environment, size
 from harness.record import Record
-from harness.story import lines, parse, render
+from harness.story import TIERS, lines, parse, render
 from reports import table
-from reports.claims import Claim, claims
+from reports.claims import Claim, Standing, claims
 from reports.visible import line, visible
 
 SHOWN = 40
+
+#: How many implementations stand side by side in a table of a terminal.
+SIDE_BY_SIDE = 4
 
 
 def summary(record: Record) -> str:
@@ -99,6 +103,8 @@ def matrix(record: Record) -> str:
     """Families down, implementations across; in each cell, by tier, passed / applicable / total."""
     every = table.results(record)
     names = table.implementations(record)
+    if len(names) > SIDE_BY_SIDE:
+        return _standings(record)
     rows = []
     for family in table.families(record):
         of_family = [result for result in every if result.trial.family == family]
@@ -112,12 +118,41 @@ def claimed(record: Record) -> str:
     """Needs down, implementations across: what is claimed, and how many of its trials conform; "" without needs."""
     found = claims(record)
     names = list(dict.fromkeys(claim.implementation for claim in found))
+    if len(names) > SIDE_BY_SIDE:
+        return _claims_that_fail(found)
     rows = [
         [need, *(standing(claim) for claim in found if claim.need == need)]
         for need in dict.fromkeys(claim.need for claim in found)
     ]
     title = "claims: trials that conform / trials that need it"
     return f"{title}\n{tabulate(rows, headers=['need', *names], tablefmt='simple')}" if rows else ""
+
+
+def _standings(record: Record) -> str:
+    """Implementations down, tiers across: where there are too many to stand side by side."""
+    every = table.results(record)
+    rows = []
+    for name in table.implementations(record):
+        own = [result for result in every if result.trial.implementation == name]
+        counts = table.count(own)
+        known = sum(result.judgement.verdict is Verdict.XFAIL for result in own)
+        tiers = [str(counts.get(tier, "")) for tier in TIERS]
+        rows.append([name, *tiers, known, sum(fails(result.judgement) for result in own)])
+    title = "passed / applicable / total, by tier, of all families; the report has each family"
+    headers = ["implementation", *TIERS, "known", "unexpected"]
+    return f"{title}\n{tabulate(rows, headers=headers, tablefmt='simple')}"
+
+
+def _claims_that_fail(found: Sequence[Claim]) -> str:
+    """The claims that no trial of theirs keeps."""
+    rows = [
+        [claim.implementation, claim.need, standing(claim)]
+        for claim in found
+        if claim.standing is Standing.CONTRADICTED
+    ]
+    title = "claims that fail in all trials that need them; the report has all claims"
+    headers = ["implementation", "need", "standing"]
+    return f"{title}\n{tabulate(rows, headers=headers, tablefmt='simple')}" if rows else ""
 
 
 def standing(claim: Claim) -> str:

@@ -128,6 +128,22 @@ def test_the_table_of_claims_has_what_is_claimed_and_what_is_not() -> None:
     ]
 
 
+def test_of_many_implementations_the_claims_that_fail_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(text, "SIDE_BY_SIDE", 1)
+    some = record()
+    assert text.claimed(some) == ""
+    failed = tuple(
+        result(each.trial.scenario.partition("/")[2], Verdict.FAIL, on=each.trial.implementation)
+        for each in some.results
+    )
+    assert text.claimed(Record(some.header, failed, {})).splitlines()[3:] == [
+        "mine              fullgraph  claimed, but fails 0/2",
+        "mine              autocast   claimed, but fails 0/1",
+    ]
+
+
 def test_a_story_that_began_is_no_failure_to_run() -> None:
     late = Observation(
         story=(Call(1, "compiles", "equals eager"),), failure=Failure("import", "X", "y")

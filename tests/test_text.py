@@ -138,6 +138,27 @@ def test_the_command_of_a_variant_can_be_pasted() -> None:
     )
 
 
+def test_many_implementations_stand_below_each_other() -> None:
+    made_of = [
+        made("a/one", Verdict.PASS, (Tier.MUST, Tier.SHOULD), on=f"mine-{number}")
+        for number in range(text.SIDE_BY_SIDE)
+    ]
+    made_of += [made("a/one", Verdict.XFAIL, (Tier.MUST,), on="other")]
+    made_of += [made("b/two", Verdict.FAIL, (Tier.MUST,), on="other")]
+    assert_expected_inline(
+        text.matrix(record(made_of)),
+        """\
+passed / applicable / total, by tier, of all families; the report has each family
+implementation    must    should    may      known    unexpected
+----------------  ------  --------  -----  -------  ------------
+mine-0            1/1/1   1/1/1                  0             0
+mine-1            1/1/1   1/1/1                  0             0
+mine-2            1/1/1   1/1/1                  0             0
+mine-3            1/1/1   1/1/1                  0             0
+other             2/2/2   0/2/2                  1             1""",
+    )
+
+
 def test_the_summary_begins_with_the_matrix_and_ends_with_the_closing_line() -> None:
     said = text.summary(EVERY)
     assert said.startswith(text.matrix(EVERY) + "\n\n")
