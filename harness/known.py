@@ -211,7 +211,7 @@ def idle(
     Args:
         entries: the known deviations.
         results: what ran.
-        trials: of the whole catalog, on these implementations.
+        trials: of a whole catalog, on these implementations.
         implementations: those that ran.
     """
     used, ran = {each.known for each in results}, {each.trial for each in results}

@@ -76,6 +76,11 @@ class Record:
         return tuple(Trial(**each) for each in self.header["plan"])
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the plan has every scenario of the catalog that it was made with."""
+        return len(self.header["scenarios"]) == int(self.header["suite"]["scenarios"])
+
+    @property
     def controls(self) -> tuple[Control, ...]:
         """What became of the controls."""
         return tuple(control.from_json(each) for each in self.header["controls"])

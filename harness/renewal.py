@@ -46,9 +46,8 @@ def renew(
         )
     if "shard" in header:
         raise RecordError(f"{path} is of a shard; make one record of all first: touchstone merge")
-    whole = len(header["scenarios"]) == header["suite"]["scenarios"]
     before = set(record.planned)
-    planned = tuple(trial for trial in trials if whole or trial in before)
+    planned = tuple(trial for trial in trials if record.is_whole or trial in before)
     same = {
         name
         for name, each in scenarios.items()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Rules, with options that are another way to compute the same, or another direction.
 RULES: dict[str, Make] = {
-    "Muon": lambda p: torch.optim.Muon(p, lr=0.001),
+    "Muon": lambda p: torch.optim.Muon(p, lr=0.00005),
     "Adagrad": lambda p: torch.optim.Adagrad(
         p, lr=0.1, maximize=True, initial_accumulator_value=0.1, weight_decay=0.1
     ),

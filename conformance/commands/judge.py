@@ -61,7 +61,9 @@ def _judge(asked: argparse.Namespace) -> int:
     command = ["judge", str(asked.record), "-o", str(asked.output)]
     record = write_record(revise(before, judged, given, shipped), command, asked.output)
     say(text.summary(record))
-    for entry in known.idle((*given, *shipped), record.results, trials, judged):
+    # What a record of an earlier catalog was of is all that it can say something about.
+    whole = record.planned if record.is_whole else trials
+    for entry in known.idle((*given, *shipped), record.results, whole, judged):
         say(text.idle(entry))
     for line in _changes(before, record):
         say(line)
