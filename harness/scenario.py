@@ -66,8 +66,9 @@ class Subject(Protocol):
             tell: the story holds the result itself instead of "equals eager", for programs whose
                 compiled result rightly differs.
             ahead: whether what is called was compiled ahead of time, by an act: it leaves no trace of what ran.
-            options: passed on to the front end's compile, such as `fullgraph` and `dynamic`. `entry` names an older
-                entry to take instead of torch.compile: "optimize" or "optimize_assert" of torch._dynamo.
+            options: passed on to the front end's compile, such as `fullgraph` and `dynamic`. `entry` names another
+                entry to take instead of torch.compile: "optimize" or "optimize_assert" of torch._dynamo, or "in_place",
+                which is `compile` of a module and gives the module itself.
         """
 
     def compile_backward(

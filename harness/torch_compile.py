@@ -61,7 +61,7 @@ class TorchCompile(Adapter):
     def compile(
         self, program: Callable[..., Any], options: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        """What torch.compile returns for the program, or the older entry to Dynamo that `entry` names."""
+        """What torch.compile returns for the program, or the other entry to Dynamo that `entry` names."""
         # The profile's options are for its own backend, and a scenario may bring another.
         usual = {} if "backend" in options else self.implementation.options
         both = {**usual, **options.get("options", {})}
@@ -71,6 +71,10 @@ class TorchCompile(Adapter):
         if entry == "compile":
             compiled: Callable[..., Any] = torch.compile(program, **keywords)
             return compiled
+        if entry == "in_place":
+            module: Any = program
+            module.compile(**keywords)
+            return program
         # The older entries know no options: they are bound as torch.compile binds them.
         if bound := keywords.pop("options", None):
             wrapper: Any = torch._TorchCompileWrapper  # noqa: SLF001 - likewise
