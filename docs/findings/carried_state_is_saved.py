@@ -3,6 +3,7 @@
 Scenario: control_flow/state_is_carried_along
 Kind: refused
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; inductor
+Shows: BackendCompilerFailed
 Root: for gradients, a step of a scan gives what it saves beside what it carries (torch/_higher_order_ops/scan.py); with
     Inductor's decompositions and partitioner both are one tensor, and _check_alias_and_mutation
     (torch/_higher_order_ops/utils.py) refuses a step that gives one tensor twice.

@@ -3,6 +3,7 @@
 Scenario: layers/classes_are_of_another_dtype
 Kind: refused
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
+Shows: TorchRuntimeError
 Root: _nll_loss_forward (torch/_decomp/decompositions.py), by which fake tensors compute the loss, gathers the
     scores by the classes, and gather takes no bytes for indices; the kernel of eager does.
 Upstream: none found

@@ -3,6 +3,7 @@
 Scenario: control_flow/parts_are_mapped
 Kind: refused
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; inductor
+Shows: InductorError
 Root: Inductor makes of map a loop that reads its own index by `item` (decompose_map_to_while_loop in
     torch/_inductor/fx_passes/post_grad.py), which fake tensors refuse as long as the flag capture_scalar_outputs
     is not set.
