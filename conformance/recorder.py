@@ -168,14 +168,10 @@ class Recorder:
         """Leave what there is of the record to those who complete it; what to do then."""
         assert self._part is not None
         there = self._writer.results if self._writer else 0
-        left = self._part
-        option = "--resume"
-        if self._begun and there <= len(self._begun.record.results):
-            there, left, option = (
-                len(self._begun.record.results),
-                self._begun.path,
-                self._begun.option,
-            )
+        left, option = self._part, "--resume"
+        begun = self._begun
+        if begun and there <= len(begun.record.results):
+            there, left, option = len(begun.record.results), begun.path, begun.option
         if left is not self._part or not there:
             with contextlib.suppress(OSError):
                 self._part.unlink(missing_ok=True)
@@ -262,9 +258,10 @@ class Recorder:
             record = read(part)  # what cannot be read replaces nothing
             part.replace(self._folder / "record.jsonl")
             self._record = record
-            old = self._begun.path if self._begun else None
-            if old and old.suffix == ".part" and old.parent == self._folder:
-                old.unlink(missing_ok=True)  # all that it has is in the new record
+            if self._begun and self._begun.option == "--resume":
+                old = self._begun.path
+                if old.suffix == ".part" and old.parent == self._folder:
+                    old.unlink(missing_ok=True)  # all that it has is in the new record
             html.write(record, self._folder)
         return record
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.catalog import Entry, variants
 from harness.edition import Editions
 from harness.judge import Terms, declared_tiers, promises
-from harness.story import TIERS, Tier, Told, parse, render
+from harness.story import Tier, Told, parse, render
 from reports.markdown import block, code, link, prose
 
 #: The first line of each page: what may be written over.
@@ -77,8 +77,9 @@ def tiers(entry: Entry) -> list[Tier]:
     own = declared_tiers(entry.tiers)
     stories = [parse(story) for _, story in entry.stories]
     found = {tier for story in stories for tier in promises(Terms(story, own))}
-    diverges = [Tier.DIVERGE] if divergences(entry) else []
-    return [*(tier for tier in TIERS if tier in found), *diverges]
+    if divergences(entry):
+        found.add(Tier.DIVERGE)
+    return [tier for tier in Tier if tier in found]
 
 
 def divergences(entry: Entry) -> list[str]:

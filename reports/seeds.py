@@ -19,7 +19,7 @@ from harness import catalog, record
 from harness.catalog import Entry
 from harness.model import Result, Verdict
 from harness.record import Record
-from harness.story import TIERS, Tier
+from harness.story import Tier
 from reports import contract, table
 
 LIST = Path(catalog.CASES).parent / "seeds.toml"
@@ -72,7 +72,7 @@ def cover(seed: Seed, entries: Iterable[Entry]) -> list[Entry]:
 def tiers(entries: Iterable[Entry]) -> list[Tier]:
     """The tiers that the stories of scenarios have promises of, the most binding first."""
     found = {tier for entry in entries for tier in contract.tiers(entry)}
-    return [tier for tier in (*TIERS, Tier.DIVERGE) if tier in found]
+    return [tier for tier in Tier if tier in found]
 
 
 def speaks_of(seed: Seed, result: Result, backend: str) -> bool:

@@ -79,9 +79,8 @@ def idle(entry: Known) -> str:
 
 def caught_up(kept: Record, left: int) -> str:
     """What stays of a record that is brought up to another catalog, and what is left to run."""
-    return (
-        f"{len(kept.results)} results hold for the catalog of today; {left} trials are left to run"
-    )
+    are = "is" if left == 1 else "are"
+    return f"{len(kept.results)} results hold for the catalog of today; {table.trials(left)} {are} left to run"
 
 
 def environments(used: Sequence[Environment]) -> list[str]:

@@ -129,7 +129,7 @@ def test_an_update_runs_what_conducts_something_else(tmp_path: Path) -> None:
     ended = call("run", f"--update={old}", "-n0", f"-o{tmp_path / 'new'}")
     assert ended.returncode == 0, ended.stdout
     kept = len(before.results) - 1
-    assert f"{kept} results hold for the catalog of today; 1 trials are left to run" in ended.stderr
+    assert f"{kept} results hold for the catalog of today; 1 trial is left to run" in ended.stderr
     after = read(tmp_path / "new" / "record.jsonl")
     assert after.header["suite"] == before.header["suite"]
     assert after.results[-1].trial == Trial("modules/weights_are_updated", "", "eager")

@@ -45,18 +45,17 @@ class ThunderJit(Adapter):
     def watch(self) -> Iterator[Sighting]:
         """Count entries and hits of the caches of all programs while the context is open."""
         seen = Sighting()
-        before = {id(each): _count(each) for each in self._made}
+        before = weakref.WeakKeyDictionary((each, _count(each)) for each in self._made)
         try:
             yield seen
         finally:
-            more = [
-                (entries - before.get(id(each), (0, 0))[0], hits - before.get(id(each), (0, 0))[1])
-                for each in self._made
-                for entries, hits in [_count(each)]
-            ]
-            graphs = sum(entries for entries, _ in more)
+            graphs = hits = 0
+            for each in self._made:
+                was, now = before.get(each, (0, 0)), _count(each)
+                graphs += now[0] - was[0]
+                hits += now[1] - was[1]
             seen.graphs = graphs or None
-            seen.regions = graphs + sum(hits for _, hits in more)
+            seen.regions = graphs + hits
 
     def phase(self, error: BaseException) -> str:
         """Who raised an exception: what is raised on the way to compiled code is of the trace."""
