@@ -29,6 +29,7 @@ from harness.story import TIERS, StoryError, Tier, lines, parse
 from reports import repro, table
 from reports.claims import Standing, by_need
 from reports.pool import Pool, key_of
+from reports.text import SIDE_BY_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,7 +85,7 @@ TIER_MEANING: Mapping[Tier, str] = {
 LISTED = 50
 
 #: From this many implementations on, the matrix scrolls in a frame of its own.
-_MANY = 7
+_MANY = 6
 
 
 def build(record: Record) -> str:
@@ -188,6 +189,8 @@ def _shown(record: Record, every: Sequence[Result]) -> dict[str, Any]:
         "wide": len(names) >= _MANY,
         "families": _families(record, every),
         "everything": _counts(every, names),
+        "totals": table.totals(record) if len(names) > SIDE_BY_SIDE else [],
+        "tier_names": list(TIERS),
         "claims": by_need(record),
         "trials": len(every),
         "scenarios": len({result.trial.scenario for result in every}),

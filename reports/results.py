@@ -8,12 +8,9 @@ Knows how a row is made from the record of a run. Must not run anything.
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from harness.judge import fails
-from harness.model import Verdict
 from harness.record import Record, read
 from harness.story import TIERS
 from reports import table
@@ -50,21 +47,17 @@ def _rows(records: Iterable[Record]) -> Iterator[str]:
     yield "| implementation | torch | MUST | SHOULD | MAY | known | unexpected | catalog | day | minutes |"
     yield "|---|---|---:|---:|---:|---:|---:|---|---|---:|"
     for record in records:
-        for name in table.implementations(record):
-            yield _row(record, name)
+        for total in table.totals(record):
+            yield _row(record, total)
 
 
-def _row(record: Record, name: str) -> str:
-    own = [each for each in table.results(record) if each.trial.implementation == name]
-    counts = table.count(own)
-    verdicts = Counter(each.judgement.verdict for each in own)
-    unexpected = sum(fails(each.judgement) for each in own)
+def _row(record: Record, total: table.Total) -> str:
     cells = [
-        code(name),
-        record.header["implementations"][name]["fingerprint"]["torch"],
-        *(str(counts.get(tier, "")) for tier in TIERS),
-        str(verdicts[Verdict.XFAIL]),
-        str(unexpected),
+        code(total.name),
+        record.header["implementations"][total.name]["fingerprint"]["torch"],
+        *(str(total.counts.get(tier, "")) for tier in TIERS),
+        str(total.known),
+        str(total.unexpected),
         f"edition {record.header['suite']['edition']}, {record.header['suite']['catalog'][:8]}",
         str(record.header["started"])[:10],
         f"{record.footer['seconds'] / 60:.1f}",

@@ -80,6 +80,41 @@ def count(results: Iterable[Result]) -> Mapping[Tier, Count]:
     return {tier: counts[tier] for tier in TIERS if tier in counts}
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One implementation over all families.
+
+    Attributes:
+        name: of the implementation.
+        counts: by tier.
+        known: how many trials deviate as is known.
+        unexpected: how many trials fail the run.
+    """
+
+    name: str
+    counts: Mapping[Tier, Count]
+    known: int
+    unexpected: int
+
+
+def totals(record: Record) -> list[Total]:
+    """All implementations of the run, in the order in which they were asked for."""
+    every = results(record)
+    own = {
+        name: [r for r in every if r.trial.implementation == name]
+        for name in implementations(record)
+    }
+    return [
+        Total(
+            name,
+            count(found),
+            sum(each.judgement.verdict is Verdict.XFAIL for each in found),
+            sum(fails(each.judgement) for each in found),
+        )
+        for name, found in own.items()
+    ]
+
+
 def _unknown(judgement: Judgement) -> tuple[Tier, ...]:
     """A trial whose promises are not known still counts: as one that had to keep values right."""
     return () if judgement.promised else (Tier.MUST,)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from harness.catalog import Entry, variants
-from harness.judge import fails
 from harness.model import TODO, Known, Result, Verdict
 from harness.plan import rerun
 from harness.provision import Environment, size
@@ -129,14 +128,15 @@ def claimed(record: Record) -> str:
 
 def _standings(record: Record) -> str:
     """Implementations down, tiers across: where there are too many to stand side by side."""
-    every = table.results(record)
-    rows = []
-    for name in table.implementations(record):
-        own = [result for result in every if result.trial.implementation == name]
-        counts = table.count(own)
-        known = sum(result.judgement.verdict is Verdict.XFAIL for result in own)
-        tiers = [str(counts.get(tier, "")) for tier in TIERS]
-        rows.append([name, *tiers, known, sum(fails(result.judgement) for result in own)])
+    rows = [
+        [
+            each.name,
+            *(str(each.counts.get(tier, "")) for tier in TIERS),
+            each.known,
+            each.unexpected,
+        ]
+        for each in table.totals(record)
+    ]
     title = "passed / applicable / total, by tier, of all families; the report has each family"
     headers = ["implementation", *TIERS, "known", "unexpected"]
     return f"{title}\n{tabulate(rows, headers=headers, tablefmt='simple')}"

@@ -33,6 +33,7 @@ from harness.model import (
 from harness.record import Record
 from harness.story import Call, Note, Tier, Told
 from reports import html
+from reports.text import SIDE_BY_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -295,6 +296,26 @@ def test_counts_stand_in_the_page_by_tier_and_there_is_no_grade() -> None:
     text = " ".join(page_of(every_verdict()).text.split())
     assert "must 11/12/14 should 2/11/13" in text
     assert not re.search(r"\d\s*%", text)
+
+
+def test_many_implementations_have_a_row_each_over_all_families() -> None:
+    names = [f"mine-{number}" for number in range(SIDE_BY_SIDE)]
+    few = [result(Trial("a/x", "", on), Verdict.PASS) for on in names]
+    many = [
+        *few,
+        result(Trial("a/x", "", "a b&c"), Verdict.FAIL),
+        result(Trial("b/x", "", "a b&c"), Verdict.XFAIL),
+    ]
+    markup = html.build(recorded(many))
+    rows = re.findall('<tr><th scope="row">(.*?)</tr>', markup)
+    cells = [re.sub("<[^>]*>", "", re.sub("</t[dh]><td", "|<td", each)) for each in rows]
+    assert cells == [
+        *(f"{name}|2.13.0 on cpu|1/1|1/1||0|0" for name in names),
+        "a b&amp;c|2.13.0 on cpu|2/2|0/2||1|1",
+    ]
+    assert '"#implementation=a%20b%26c"' in markup
+    assert '"#verdict=xfail&amp;implementation=a%20b%26c"' in markup
+    assert 'id="implementations"' not in html.build(recorded(few))
 
 
 def test_claims_stand_in_the_page_next_to_what_trials_show() -> None:
