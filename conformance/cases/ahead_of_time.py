@@ -89,7 +89,7 @@ class Linear(torch.nn.Module):
     """,
 )
 def module_round_trip(s: Subject) -> None:
-    """A module that was compiled ahead of time is an argument of each call, and each instance has its own weights."""
+    """Code compiled ahead of time from a module takes an instance as its first argument and uses its weights."""
     module = s.place(Linear())
     ready = s.ahead(module, (s.randn(3, 3),))
     ready(module, s.randn(3, 3))
@@ -145,7 +145,7 @@ class RepeatsFirstHalf(torch.nn.Module):
     },
 )
 def repeat_interleave_round_trip(s: Subject) -> None:
-    """An operator that computes sizes of its own is saved and loaded with them."""
+    """A program that calls repeat_interleave runs in another process once saved, at other sizes if dynamic."""
     module = RepeatsFirstHalf()
     ready = s.ahead(module, (s.randn(2, 4),), dynamic=s.axis("dynamic"))
     ready(module, s.randn(2, 4))
@@ -175,7 +175,7 @@ def repeat_loaded(s: Subject, path: str, rows: Sequence[int]) -> None:
     """,
 )
 def captured_value_round_trip(s: Subject) -> None:
-    """What a function has captured is saved with it."""
+    """A number or tensor in a function's closure is saved and loaded with the function."""
     captured = 2 if s.axis("captured") == "number" else s.randn(4)
 
     def add_captured(x: Tensor) -> Tensor:
@@ -225,7 +225,7 @@ class Inherits(Passes, AddsOne):
     """,
 )
 def method_with_super_round_trip(s: Subject) -> None:
-    """A method that calls `super` is saved with the class that `super` starts from."""
+    """A method that calls super() calls the same methods once it was compiled ahead of time, saved and loaded."""
     instance = Inherits()
     ready = s.ahead(instance.forward, (s.randn(3, 4),))
     ready(instance, s.randn(3, 4))
@@ -285,7 +285,7 @@ def twice(x: Tensor, times: float = 2) -> Tensor:
     """,
 )
 def default_argument_round_trip(s: Subject) -> None:
-    """An argument that is not passed has its default, also in what was loaded."""
+    """An argument that is not passed takes its default value, also after saving and loading."""
     ready = s.ahead(twice, (s.randn(3, 4),))
     ready(s.randn(3, 4))
     ready(s.randn(3, 4), times=2)
@@ -323,7 +323,7 @@ def demand_rows_and_tell(program: Callable[..., Tensor]) -> Callable[..., Tensor
     """,
 )
 def decorated_function_round_trip(s: Subject) -> None:
-    """A decorated function is compiled with its decorator, whether or not that hides itself."""
+    """A decorated function is compiled ahead of time with its decorator, with functools.wraps or without."""
     decorated = (demand_rows_and_tell if s.axis("wraps") else demand_rows)(add)
     ready = s.ahead(decorated, (s.randn(3, 4), s.randn(3, 4)))
     ready(s.randn(3, 4), s.randn(3, 4))
@@ -351,7 +351,7 @@ def mix(inputs: tuple[dict[str, Tensor], Tensor], *, scales: list[float]) -> dic
     """,
 )
 def nested_inputs_round_trip(s: Subject) -> None:
-    """Arguments and results that are nests of dicts, tuples and lists keep their structure."""
+    """Nested dicts, tuples and lists can be passed and returned, also loaded, and with dict keys in another order."""
     example = {"a": s.randn(3), "b": s.randn(4)}, s.randn(3)
     ready = s.ahead(mix, (example,), {"scales": [2.0, 3.0]})
     ready(({"a": s.randn(3), "b": s.randn(4)}, s.randn(3)), scales=[2.0, 3.0])
@@ -390,7 +390,7 @@ def weigh_again(x: Tensor, y: Tensor) -> Tensor:
     """,
 )
 def checkpoint_round_trip(s: Subject) -> None:
-    """A function that recomputes in its backward pass does so after it was saved and loaded."""
+    """A function that uses activation checkpointing has eager's gradients after it was saved and loaded."""
     x, y = s.randn(3, 4).requires_grad_(), s.randn(3, 4).requires_grad_()
     ready = s.ahead(weigh_again, (x, y))
     ready.save(s.path("weigh"))

@@ -1,4 +1,4 @@
-"""Is what each kind of compiler makes ahead of time as good loaded as it was made?"""
+"""Is what a backend compiles ahead of time as good after saving and loading as before?"""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Kept(SerializableCallable):
     """,
 )
 def own_backend_round_trip(s: Subject) -> None:
-    """What a backend of one's own gives is saved and loaded in the way that it says; the backend runs once."""
+    """What a custom backend returns is saved and loaded by its own serialization methods; the backend runs once."""
     graphs = []
 
     def keep(graph: torch.fx.GraphModule, inputs: Sequence[Any]) -> Kept:  # noqa: ARG001 - the interface
@@ -107,7 +107,7 @@ def add_loaded(s: Subject, path: str) -> None:
     },
 )
 def backend_sees_the_setting(s: Subject) -> None:
-    """While a program is compiled for fixed sizes, automatic dynamic shapes are off, and afterwards they are not."""
+    """Only with dynamic=False is automatic_dynamic_shapes off while the backend runs; afterwards it is on again."""
     seen = []
 
     def keep(graph: torch.fx.GraphModule, inputs: Sequence[Any]) -> Kept:  # noqa: ARG001 - the interface
@@ -150,7 +150,7 @@ def add_to_lambda(x: Tensor, y: Tensor) -> Tensor:
     """,
 )
 def sources_are_known(s: Subject) -> None:
-    """What was compiled knows the sources of all functions that were inlined into it, also after loading."""
+    """What was compiled ahead of time lists the source of each function inlined into it, also after loading."""
     ready = s.ahead(add_to_lambda, (s.randn(3), s.randn(3)))
     tell_sources(s, ready)
     ready.save(s.path("add"))
@@ -200,7 +200,7 @@ class Linear(torch.nn.Module):
     """,
 )
 def loaded_module_trains(s: Subject) -> None:
-    """A backward pass through what was loaded leaves eager's gradients in the input and the parameters."""
+    """Backward through a module that was compiled ahead of time, saved and loaded gives eager's gradients."""
     ready = s.ahead(s.place(Linear()), (s.randn(3, 3).requires_grad_(),))
     s.tell("the artefact can be serialised", is_serialisable(ready), tier="should")
     ready.save(s.path("linear"))
@@ -236,7 +236,7 @@ def train_loaded(s: Subject, path: str) -> None:
     """,
 )
 def inference_round_trip(s: Subject) -> None:
-    """A graph without gradients is saved and loaded as one that has them is."""
+    """A function compiled ahead of time for an input that requires no gradient can be saved, loaded and run."""
     ready = s.ahead(torch.sin, (s.randn(3, 4),))
     s.tell("the artefact can be serialised", is_serialisable(ready), tier="should")
     ready.save(s.path("sin"))
@@ -291,7 +291,7 @@ def training(module: torch.nn.Module, *, on: bool) -> Iterator[None]:
     """,
 )
 def module_in_two_modes(s: Subject) -> None:
-    """A module that was compiled for two modes takes the graph of its mode, and raises in one that it has none for."""
+    """A module compiled ahead of time for two modes (eval in no_grad, train) runs in both, and raises in another."""
     module = s.place(Dropping())
     model = compile_module(s, module)
     modes: list[list[Any]] = [
@@ -365,7 +365,7 @@ def split(nest: Nest) -> dict[str, Tensor]:
     """,
 )
 def captured_nest_keeps_its_structure(s: Subject) -> None:
-    """A program that is captured for export takes and gives nests as before."""
+    """A function or module captured for export takes nested tuples and dicts, and returns dicts, as in eager."""
     program = split if s.axis("program") == "function" else s.place(Branches())
     example = nest(s)
     captured = s.act("capture", lambda: dynamo_graph_capture_for_export(program)(example))

@@ -101,7 +101,7 @@ def use(s: Subject, ready: Any) -> None:
     """,
 )
 def marked_dimension_round_trip(s: Subject) -> None:
-    """A program that was compiled for a dimension marked as dynamic takes all its sizes, marked or not, also loaded."""
+    """A program compiled ahead of time with mark_dynamic takes other sizes of that dimension, here and once loaded."""
     ready = s.ahead(add, (marked(s.randn(3, 4)), marked(s.randn(3, 4))))
     vary(s, ready)
     ready.save(s.path("add"))
@@ -138,7 +138,7 @@ def marked(x: Tensor) -> Tensor:
     """,
 )
 def rebound_capture_is_refused(s: Subject) -> None:
-    """After a captured number was rebound, a call raises; it does not add the number that was captured."""
+    """If a number in a closure changes after compilation ahead of time, a call raises rather than use the old one."""
     amount = 2
 
     def add_captured(x: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ def rebind_offset(value: float) -> None:
     """,
 )
 def rebound_global_is_not_seen(s: Subject) -> None:
-    """A global keeps the value that it had when the program was compiled, unless the program is loaded with globals."""
+    """A global tensor keeps its value from compilation ahead of time, unless the program is loaded with f_globals."""
     rebind_offset(1.0)
     ready = s.ahead(add_offset, (s.randn(3, 4),))
     ready(s.randn(3, 4))
@@ -215,7 +215,7 @@ def rebound_global_is_not_seen(s: Subject) -> None:
     """,
 )
 def guard_check_is_disabled(s: Subject) -> None:
-    """A call in the other grad mode raises until the check is disabled; what was loaded checks again."""
+    """A call in another grad mode raises until disable_guard_check() is called, here and again after loading."""
     with torch.set_grad_enabled(s.axis("compiled_with_grad")):
         ready = s.ahead(add, (s.randn(3, 4), s.randn(3, 4)))
     disable(s, ready)
@@ -250,7 +250,7 @@ def disable(s: Subject, ready: Any) -> None:
     """,
 )
 def earlier_compilation_leaves_no_guard(s: Subject) -> None:
-    """The grad mode that is guarded is that of the compilation ahead of time, not of an earlier compilation."""
+    """The grad mode that is guarded is that of compilation ahead of time, not that of an earlier torch.compile."""
     x, y = s.randn(3, 4), s.randn(3, 4)
     s.compile(add)(x, y)
     with torch.no_grad():
@@ -284,7 +284,7 @@ def add_pair(pair: tuple[Tensor, Tensor]) -> Tensor:
     """,
 )
 def portable_guards_allow_other_tuples(s: Subject) -> None:
-    """Where only portable guards are kept, a named tuple may come instead of a tuple."""
+    """With keep_portable_guards_unsafe a named tuple may be passed for a tuple; without it, that raises."""
     keep = {"guard_filter_fn": torch.compiler.keep_portable_guards_unsafe}
     ready = s.ahead(add_pair, ((s.randn(3), s.randn(3)),), options=keep)
     ready((s.randn(3), s.randn(3)))
@@ -327,7 +327,7 @@ def demand_rows(program: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """,
 )
 def filtered_guard_is_not_checked(s: Subject) -> None:
-    """Guards that a filter drops are not checked, and those that it keeps are."""
+    """Guards that guard_filter_fn drops are not checked, and those that it keeps are."""
     x, y = s.randn(3, 4), s.randn(3, 4)
     ready = s.ahead(demand_rows(add), (x, y), options={"guard_filter_fn": keep_tensors})
     ready(x, y)
@@ -346,7 +346,7 @@ def filtered_guard_is_not_checked(s: Subject) -> None:
     """,
 )
 def what_a_decorator_demands_is_guarded(s: Subject) -> None:
-    """A call that a decorator would refuse is refused by a guard; the decorator's assertion does not run again."""
+    """A decorator's assertion becomes a guard: a call that would fail it raises RuntimeError, not AssertionError."""
     ready = s.ahead(demand_rows(add), (s.ones(3), s.ones(3)), dynamic=True)
     ready(s.ones(4), s.ones(4))
     s.attempt(ready, s.ones(1), s.ones(1))
@@ -367,7 +367,7 @@ def multiply(x: Tensor, times: float = 2) -> Tensor:
     """,
 )
 def other_value_than_the_default_is_refused(s: Subject) -> None:
-    """A value other than the default that the program was compiled with raises."""
+    """A call with another value than the default that the program was compiled with raises."""
     ready = s.ahead(multiply, (s.randn(3, 4),))
     ready(s.randn(3, 4), 2)
     s.attempt(ready, s.randn(3, 4), 3)
@@ -396,7 +396,7 @@ class Scales(torch.nn.Module):
     """,
 )
 def other_module_is_refused(s: Subject) -> None:
-    """An instance whose numbers are others than those compiled raises, and so does a call without an instance."""
+    """A call with a module whose float attribute differs from the compiled one raises, as does one without a module."""
     ready = s.ahead(Scales(2.0), (s.randn(3),))
     ready(Scales(2.0), s.randn(3))
     s.attempt(ready, Scales(3.0), s.randn(3))

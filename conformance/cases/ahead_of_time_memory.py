@@ -1,4 +1,4 @@
-"""Does what was compiled ahead of time write, share memory and keep apart as eager does, also once it is loaded?"""
+"""Are mutation, aliasing, sizes and global state handled as in eager, or refused, ahead of time and once loaded?"""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Counting(torch.nn.Module):
     """,
 )
 def loaded_module_writes(s: Subject) -> None:
-    """What was loaded writes into buffers and arguments as eager does, in each call, and returns views of them."""
+    """A loaded module mutates its buffers and arguments as eager does in each call, and returns views of arguments."""
     ready = s.ahead(s.place(Counting()), (s.randn(4, 3),))
     ready.save(s.path("counting"))
     s.elsewhere(count_loaded, s.path("counting"))
@@ -90,7 +90,7 @@ def shift(x: Tensor, y: Tensor) -> Tensor:
     """,
 )
 def one_tensor_for_two_is_refused(s: Subject) -> None:
-    """What was compiled for two tensors raises where both are one, and has not written to it, here and loaded."""
+    """A program compiled for two tensors raises, and mutates nothing, if one tensor is passed for both, also loaded."""
     ready = s.ahead(shift, (s.randn(3), s.randn(3)))
     give_same(s, ready)
     ready.save(s.path("shift"))
@@ -128,7 +128,7 @@ def give_same(s: Subject, ready: Any) -> None:
     """,
 )
 def overlapping_views_are_right_or_refused(s: Subject) -> None:
-    """What was compiled for two tensors is right for two views of one, of which it writes one, or raises."""
+    """Compiled ahead of time for separate tensors, a program gives eager's result for overlapping views, or raises."""
     ready = s.ahead(shift, (s.randn(3), s.randn(3)))
     give_overlapping(s, ready)
     ready.save(s.path("shift"))
@@ -189,7 +189,7 @@ def fourfold(x: Tensor) -> Tensor:
     """,
 )
 def loaded_programs_keep_apart(s: Subject) -> None:
-    """Programs from several processes, loaded into one that compiles others, each compute what is their own."""
+    """Programs saved by several processes and loaded into one each compute their own function."""
     for name in "double", "triple":
         s.elsewhere(save_one, name, s.path(name))
     s.elsewhere(load_all, s.path("double"), s.path("triple"))
@@ -229,7 +229,7 @@ def add_up(x: Tensor) -> Tensor:
     """,
 )
 def unbacked_size_round_trip(s: Subject) -> None:
-    """A program that was compiled for any number of rows takes one row, none and many, also once it is loaded."""
+    """A program compiled ahead of time with mark_unbacked on its rows takes one row, none or many, also once loaded."""
     example = s.randn(3, 4)
     mark_unbacked(example, 0)
     ready = s.ahead(add_up, (example,))
@@ -272,7 +272,7 @@ def mix(x: Tensor) -> list[Tensor]:
     """,
 )
 def other_state_is_refused(s: Subject) -> None:
-    """A call in another autocast or default dtype than that of the compilation raises, here and once it is loaded."""
+    """A call under another autocast state or default dtype than at compilation raises, here and once loaded."""
     ready = s.ahead(mix, (s.randn(3, 3),))
     call_in_states(s, ready)
     ready.save(s.path("mix"))

@@ -46,7 +46,7 @@ class Linear(torch.nn.Module):
     """,
 )
 def packaged_function_round_trip(s: Subject) -> None:
-    """A function that is compiled into a package of machine code runs in another process from the package."""
+    """A function compiled with use_aoti=True is saved as a package, and runs from it in another process."""
     ready = s.ahead(add, (s.randn(3, 4), s.randn(3, 4)), options={"use_aoti": True})
     ready(s.randn(3, 4), s.randn(3, 4))
     ready.save(s.path("add"))
@@ -82,7 +82,7 @@ def is_package(ready: Any) -> bool:
     """,
 )
 def packaged_module_trains(s: Subject) -> None:
-    """A module that is compiled into a package trains in another process, where its weights are others."""
+    """A module compiled with use_aoti=True is saved as a package, and trains from it with other weights elsewhere."""
     model, inputs = package(s), [ModelInput((s.randn(4, 3),), {}, [])]
     s.act("compile ahead of time", lambda: model._aot_compile(inputs))  # noqa: SLF001 - has no public name
     model(s.randn(4, 3))

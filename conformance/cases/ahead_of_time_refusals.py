@@ -68,7 +68,7 @@ def graph_break_is_explained(s: Subject) -> None:
     """,
 )
 def graph_breaks_cannot_be_allowed(s: Subject) -> None:
-    """Ahead of time, only whole programs are compiled, and that must have been said."""
+    """Compilation ahead of time without fullgraph=True is refused, with a message that says so."""
     text = complaint(s.ahead, add, (s.ones(3), s.ones(3)), fullgraph=False)
     s.tell("the message has", among(text, "fullgraph=True"), tier="may")
 
@@ -98,7 +98,7 @@ def keep_all(entries: Sequence[Any]) -> list[bool]:
     """,
 )
 def guard_that_cannot_be_saved_is_refused(s: Subject) -> None:
-    """A filter that keeps a guard which cannot be saved makes the compilation fail, with a message that names it."""
+    """Compilation ahead of time fails if guard_filter_fn keeps a guard that cannot be saved; the message names it."""
     args = s.ones(3), s.ones(3)
     text = complaint(s.ahead, demand_rows(add), args, options={"guard_filter_fn": keep_all})
     s.tell("the message has", among(text, "CLOSURE_MATCH guard cannot be serialized"), tier="may")
@@ -113,7 +113,7 @@ def guard_that_cannot_be_saved_is_refused(s: Subject) -> None:
     """,
 )
 def backend_that_cannot_be_saved_is_refused(s: Subject) -> None:
-    """A backend whose results do not say how they are saved is refused, with a message that says what they lack."""
+    """A backend whose result is no SerializableCallable is refused ahead of time, with a message that says so."""
     text = complaint(s.ahead, add, (s.ones(3), s.ones(3)), backend=lambda graph, _: graph.forward)
     s.tell("the message has", among(text, "SerializableCallable"), tier="may")
 
@@ -170,7 +170,7 @@ def name_sum(x: Tensor, y: Tensor) -> Named:
     """,
 )
 def missing_globals_are_named(s: Subject) -> None:
-    """A program that makes objects of a class of its module is loaded with the globals of the module, or refused."""
+    """A program that uses a class of its module cannot be loaded without f_globals; the message names the class."""
     ready = s.ahead(name_sum, (s.randn(3), s.randn(3)))
     ready(s.randn(3), s.randn(3))
     ready.save(s.path("name"))
@@ -224,7 +224,7 @@ def double_after(module: Linear) -> Callable[[Tensor], Tensor]:
     """,
 )
 def captured_module_is_external(s: Subject) -> None:
-    """A module that a function has captured is not saved with it: it is named on save and given on load, or refused."""
+    """A module in a closure must be named in external_data on save and given on load; without that, each raises."""
     module, path = s.place(Linear()), s.path("double")
     ready = s.ahead(double_after(module), (s.randn(4, 3),))
     ready(s.randn(4, 3))
