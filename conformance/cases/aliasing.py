@@ -1,4 +1,4 @@
-"""Is a graph that was compiled for one pattern of aliases kept away from another?"""
+"""Is a graph that was compiled for one pattern of aliases among tensors not reused for another?"""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def one_argument_becomes_two(s: Subject) -> None:
     """,
 )
 def captured_tensor_is_passed(s: Subject) -> None:
-    """A graph compiled for an argument that is not the captured tensor does not serve the captured tensor."""
+    """A graph compiled for an argument that is no captured tensor is not reused when a captured tensor is passed."""
     added, returned = s.randn(3), s.randn(3)
 
     def add_captured(a: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ NEUTRAL: dict[str, Callable[[Tensor], Tensor]] = {
     """,
 )
 def neutral_operation_makes_a_tensor(s: Subject) -> None:
-    """An operation that changes no value still makes a new tensor: writing to the result leaves the argument alone."""
+    """An operation that changes no value, such as x + 0, returns a new tensor: writing to it leaves x as it is."""
     program, x = s.compile(NEUTRAL[s.axis("operation")]), s.randn(3)
     program(x).add_(1)
     s.note("argument after the result was changed", x)
@@ -175,7 +175,7 @@ def bind(added: Tensor, returned: Tensor) -> Tensor:
     },
 )
 def global_is_passed(s: Subject) -> None:
-    """A graph compiled for an argument that is a global of its module does not serve another argument."""
+    """A graph compiled where an argument is a global tensor is not reused where it is not, and the reverse."""
     program = s.compile(add_global, fullgraph=True)
     for passed in s.axis("first"), "global":
         added = bind(s.randn(3), s.randn(3))
@@ -194,7 +194,7 @@ def global_is_passed(s: Subject) -> None:
     """,
 )
 def arguments_come_to_share_storage(s: Subject) -> None:
-    """A graph compiled for arguments that share no storage does not serve views of one storage."""
+    """After a call with separate tensors, arguments that are overlapping views of one tensor give eager's results."""
     program = s.compile(add_into_first)
     program(s.zeros(4), s.ones(4), s.full((4,), 5))
     for start, stop in (2, 6), (1, 5), (0, 4):
@@ -211,7 +211,7 @@ def arguments_come_to_share_storage(s: Subject) -> None:
     """,
 )
 def arguments_cease_to_share_storage(s: Subject) -> None:
-    """A graph compiled for views of one storage does not serve arguments that share no storage."""
+    """After a call with overlapping views of one tensor, arguments that share no storage give eager's results."""
     program, base = s.compile(add_into_first), s.arange(6)
     program(base[:4], s.ones(4), base[2:])
     program(s.zeros(4), s.ones(4), s.full((4,), 5))
@@ -226,7 +226,7 @@ def arguments_cease_to_share_storage(s: Subject) -> None:
     """,
 )
 def cached_graph_is_for_its_aliases(s: Subject) -> None:
-    """What an earlier process has left in the caches for views of one storage does not serve other arguments."""
+    """A graph that another process has cached on disk for overlapping views is not used for separate tensors."""
     base = s.arange(6)
     s.compile(add_into_first)(base[:4], s.ones(4), base[2:])
     s.elsewhere(add_distinct, shares_caches=True)

@@ -1,4 +1,4 @@
-"""Is the state of the process that a call finds the one that it obeys, and the one that it leaves eager's?"""
+"""Does a call obey the global state that it finds (grad mode, default dtype, modes), and leave it as eager does?"""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def setting(change: Callable[[Any], object], value: object, before: object) -> I
     """,
 )
 def grad_mode_is_obeyed(s: Subject) -> None:
-    """Whether a result leads to gradients, and is an inference tensor, is as the mode of its call says."""
+    """A result requires grad, or is an inference tensor, as the grad mode at the time of each call says."""
     program, x = s.compile(lambda x: (x * 2).sin()), s.randn(3).requires_grad_()
     for mode in torch.enable_grad(), torch.no_grad(), torch.inference_mode(), torch.enable_grad():
         s.change(f"{type(mode).__name__} is entered")
@@ -69,7 +69,7 @@ def grad_mode_is_obeyed(s: Subject) -> None:
     """,
 )
 def default_dtype_is_obeyed(s: Subject) -> None:
-    """Tensors that a program makes without a dtype, or in the default one, have that of the time of the call."""
+    """Tensors made without a dtype, or with torch.get_default_dtype(), have the default dtype of that call."""
 
     def make(x: Tensor) -> tuple[Tensor, Tensor]:
         named = torch.zeros(3, dtype=torch.get_default_dtype(), device=x.device)
@@ -97,7 +97,7 @@ def default_dtype_is_obeyed(s: Subject) -> None:
     """,
 )
 def default_device_is_obeyed(s: Subject) -> None:
-    """Tensors that a program makes without a device are on the default device of the time of the call."""
+    """Tensors that a program makes without a device are on the default device at the time of the call."""
     program, x = s.compile(lambda x: (x * 2, torch.zeros(3) + 1)), s.ones(3)
     program(x)
     for _ in range(2):
@@ -147,7 +147,7 @@ STATES: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[Any, ...]]
     },
 )
 def query_is_answered(s: Subject) -> None:
-    """A program that asks for a state of the process is told the state of the time of the call."""
+    """A program that asks for the deterministic flag or the matmul precision gets its value at the time of the call."""
     ask, change, values = STATES[s.axis("state")]
     program = s.compile(ask)
     for value in values:
@@ -211,7 +211,7 @@ def default_dtype_persists(s: Subject) -> None:
     """,
 )
 def exception_leaves_the_mode(s: Subject) -> None:
-    """A mode that a program has entered is left when an exception leaves the program."""
+    """A no_grad block inside a program ends when an exception leaves it: the caller's grad mode is as before."""
 
     def refuse(x: Tensor, fails: bool) -> Tensor:  # noqa: FBT001 - the program's own
         with torch.no_grad():
@@ -243,7 +243,7 @@ def exception_leaves_the_mode(s: Subject) -> None:
     """,
 )
 def hooks_on_saved_tensors_are_called(s: Subject) -> None:
-    """Hooks on saved tensors that are active in a call get what the call saves, and give it back for the gradients."""
+    """Where saved_tensors_hooks are active in a call, they are called for what it saves; gradients are as in eager."""
     program = s.compile(lambda x: (x.sin() * x).exp())
     held: list[Tensor] = []
 
@@ -282,7 +282,7 @@ class AddsTwice(TorchFunctionMode):
     """,
 )
 def function_mode_is_obeyed(s: Subject) -> None:
-    """A mode that overrides functions of torch holds for the calls that are made in it, and for no others."""
+    """A TorchFunctionMode holds for the calls that are made inside it, and for no others."""
     program = s.compile(lambda x: torch.add(x, 1) * 2)
     program(s.ones(3))
     for _ in range(2):
@@ -305,7 +305,7 @@ def function_mode_is_obeyed(s: Subject) -> None:
     """,
 )
 def anomaly_is_detected(s: Subject) -> None:
-    """Where anomalies are looked for, a gradient that is no number is an error, also in compiled code."""
+    """With anomaly detection on, a NaN gradient raises an error in compiled code too; without it, it does not."""
     program = s.compile(lambda x: (x.sqrt() * 0).sum())
     for wanted in False, True, False:
         with torch.autograd.set_detect_anomaly(wanted), warnings.catch_warnings():
@@ -342,7 +342,7 @@ def follow_getenv(x: Tensor) -> Tensor:
     """,
 )
 def environment_is_obeyed(s: Subject) -> None:
-    """A variable of the environment that a program reads is the one of the time of the call."""
+    """An environment variable that a program reads has its value at the time of the call."""
     program = s.compile(follow_item if s.axis("read") == "item" else follow_getenv)
     for direction in "up", "down", "up":
         s.change(f"the variable is set to {direction}")
@@ -369,7 +369,7 @@ def follow_context(x: Tensor) -> Tensor:
     """,
 )
 def context_variable_is_obeyed(s: Subject) -> None:
-    """A context variable that a program reads has the value of the context of the call."""
+    """A ContextVar that a program reads has its value at the time of the call."""
     program = s.compile(follow_context)
     program(s.ones(3))
     s.change("the variable is set")
@@ -408,7 +408,7 @@ def warn(x: Tensor) -> Tensor:
     """,
 )
 def warning_filters_are_obeyed(s: Subject) -> None:
-    """A warning of a program is ignored, recorded or raised in each call as the filters of the time of the call say."""
+    """A program's warning is ignored, recorded or raised in each call as the filters at the time of the call say."""
     program = s.compile(warn)
     for action in "always", "ignore", "always", "error", "always":
         s.change(f"the filter says {action}")

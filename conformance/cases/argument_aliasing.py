@@ -1,4 +1,4 @@
-"""Do arguments that are one memory in several ways act as in eager: with parameters, results, parts and lists?"""
+"""Do arguments that share memory with parameters, results, gradients or each other act as in eager?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     """,
 )
 def argument_is_a_parameter(s: Subject) -> None:
-    """A parameter that is also passed is written where the argument is, and read as written."""
+    """If a parameter is also passed as an argument that is mutated, the program reads the mutated parameter."""
     layer: Any = s.place(nn.Linear(3, 3, bias=False))
 
     def program(x: Tensor) -> Any:
@@ -50,7 +50,7 @@ def argument_is_a_parameter(s: Subject) -> None:
     """,
 )
 def tensors_in_a_list_become_one(s: Subject) -> None:
-    """A tensor that stands in a list several times, or beside it, is written as often as it is there."""
+    """A tensor that occurs twice in a list argument, or is also passed beside it, is mutated as often as in eager."""
 
     def program(tensors: list[Tensor], extra: Tensor) -> Tensor:
         for number, each in enumerate(tensors):
@@ -72,7 +72,7 @@ def tensors_in_a_list_become_one(s: Subject) -> None:
     """,
 )
 def result_is_passed_with_its_argument(s: Subject) -> None:
-    """A result that is a view of an argument may be passed with it to the next call, which writes one of them."""
+    """A result that is a view of an argument can be passed along with it to a call that mutates the argument."""
 
     def program(x: Tensor, y: Tensor) -> Tensor:
         x.add_(1)
@@ -93,7 +93,7 @@ def result_is_passed_with_its_argument(s: Subject) -> None:
     """,
 )
 def gradient_is_passed_with_its_parameter(s: Subject) -> None:
-    """A parameter that is stepped by its gradient, which another tensor replaces, is stepped by what it is passed."""
+    """An in-place step of a parameter uses the tensor passed in that call: the parameter's own .grad, or another."""
     weight: Any = s.randn(3).requires_grad_()
 
     def step(parameter: Tensor, direction: Tensor) -> None:
@@ -116,7 +116,7 @@ def gradient_is_passed_with_its_parameter(s: Subject) -> None:
     """,
 )
 def memory_is_read_as_another_type(s: Subject) -> None:
-    """A tensor that is another's memory in another type is written when that is, in both directions."""
+    """Where an argument is another one's view in another dtype, an in-place write to either shows in the other."""
 
     def program(x: Tensor, bits: Tensor) -> Tensor:
         x.neg_()

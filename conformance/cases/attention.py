@@ -1,4 +1,4 @@
-"""Does attention in compiled code see what its mask, its scale and its heads let it see in each call?"""
+"""Does attention in compiled code obey the mask, the scale and the heads of each call?"""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def heads(s: Subject, *lengths: int, number: int = 2) -> list[Tensor]:
     """,
 )
 def mask_is_of_another_kind(s: Subject) -> None:
-    """Attention obeys the mask of its call, of truth values or numbers, with a gradient or without, or none."""
+    """Attention obeys the mask of each call: boolean, broadcast, float with or without a gradient, or None."""
     program = s.compile(scaled_dot_product_attention)
     numbers = s.randn(1, 1, 4, 5).requires_grad_()
     allowed = s.randn(4, 5) > 0
@@ -61,7 +61,7 @@ def mask_is_of_another_kind(s: Subject) -> None:
     """,
 )
 def nothing_may_be_seen(s: Subject) -> None:
-    """A row that may see nothing gets what eager gives it, and so do the gradients."""
+    """A row of attention that is fully masked has eager's result and eager's gradients."""
     program = s.compile(scaled_dot_product_attention)
     allowed = s.ones(3, 3).tril().bool()
     for hidden in 0, 2, None:
@@ -85,7 +85,7 @@ def nothing_may_be_seen(s: Subject) -> None:
     """,
 )
 def past_grows(s: Subject) -> None:
-    """Each new word sees itself and all that came before, which grows by one with each call."""
+    """Attention over past keys that grow by one position in each call is eager's, at one graph for all sizes."""
 
     def program(word: Tensor, past: Tensor, *, causal: bool) -> Any:
         past = torch.cat([past, word], 2)
@@ -117,7 +117,7 @@ def past_grows(s: Subject) -> None:
     """,
 )
 def settings_of_attention_change(s: Subject) -> None:
-    """The scale, whether words see later ones, and how many heads share keys are those of the call."""
+    """Attention uses the scale, is_causal and enable_gqa of each call."""
     program = s.compile(scaled_dot_product_attention)
     query = heads(s, 4, number=4)[0]
     for number, settings in (
@@ -148,7 +148,7 @@ def settings_of_attention_change(s: Subject) -> None:
     """,
 )
 def heads_are_split_and_joined(s: Subject) -> None:
-    """Heads that are views of one projection attend to sequences of any length, and are laid out as in eager."""
+    """Attention on heads that are views of one projection has eager's results and strides at any length."""
     projection = s.place(nn.Linear(8, 24))
 
     def program(x: Tensor) -> Any:
@@ -175,7 +175,7 @@ def heads_are_split_and_joined(s: Subject) -> None:
     """,
 )
 def words_are_left_out(s: Subject) -> None:
-    """A layer of attention leaves out the words that its call leaves out, in both modes, weights shown or not."""
+    """MultiheadAttention obeys the padding mask, attention mask and need_weights of each call, training or not."""
     layer = s.place(nn.MultiheadAttention(4, 2, batch_first=True))
     program, x = s.compile(layer), s.randn(2, 3, 4)
     padding = s.arange(3).expand(2, 3) > 1
@@ -198,7 +198,7 @@ def words_are_left_out(s: Subject) -> None:
     """,
 )
 def encoder_trains_and_evaluates(s: Subject) -> None:
-    """An encoder gives eager's numbers while it trains, when it evaluates, and when its weights have changed."""
+    """A TransformerEncoderLayer gives eager's results in train and eval mode, also once its weights have changed."""
     layer: Any = s.place(nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0, batch_first=True))
     program = s.compile(layer)
     padding = s.arange(3).expand(2, 3) > 1
@@ -222,7 +222,7 @@ def encoder_trains_and_evaluates(s: Subject) -> None:
     """,
 )
 def scores_are_changed(s: Subject) -> None:
-    """Scores that a program changes by tensors that it captures are changed by the numbers of the time of the call."""
+    """A score_mod of flex_attention that captures a tensor uses the tensor's values at the time of the call."""
     bias = nn.Parameter(s.zeros(2))
 
     def change(score: Tensor, _: Any, head: Tensor, query: Tensor, key: Tensor) -> Any:
@@ -245,7 +245,7 @@ def scores_are_changed(s: Subject) -> None:
     """,
 )
 def documents_are_apart(s: Subject) -> None:
-    """Words see the words of their own document alone, which are others in each call."""
+    """A flex_attention program obeys the block mask of each call, at one graph for masks of one shape."""
     program = s.compile(lambda q, k, v, mask: flex_attention(q, k, v, block_mask=mask))
     for length in 16, 4, 10:
         document = (s.arange(16) >= length).long()

@@ -55,7 +55,7 @@ def ambient_dtype(s: Subject) -> None:
     """,
 )
 def folded_query(s: Subject) -> None:
-    """A query of the autocast dtype may be folded into a graph only if the graph is bound to the answer."""
+    """A branch on torch.get_autocast_dtype() is taken by the autocast dtype of each call."""
     weight, device = s.randn(10, 10), s.device
 
     def shift_and_multiply(x: Tensor) -> Tensor:

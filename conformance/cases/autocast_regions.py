@@ -1,4 +1,4 @@
-"""Are programs that enter autocast, differentiate under it or are interrupted in it computed by its policy?"""
+"""Is autocast obeyed inside a compiled program: in its blocks, in its gradients and across graph breaks?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     """,
 )
 def policy_is_followed(s: Subject) -> None:
-    """Where a program enters autocast, operations have the dtypes of its policy, and what follows has its own."""
+    """In an autocast block of a program, in nested ones and after it, operations have the dtypes that eager gives."""
     weight = s.randn(3, 3)
 
     def program(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
@@ -52,7 +52,7 @@ def policy_is_followed(s: Subject) -> None:
     """,
 )
 def gradients_have_the_dtype_of_their_leaves(s: Subject) -> None:
-    """A weight that is used twice at low precision gets one gradient, of its own dtype, in each state of autocast."""
+    """A weight used twice under autocast gets one gradient of its own dtype, with autocast enabled or not."""
     weight = (s.arange(9).remainder(3) - 1).reshape(3, 3).requires_grad_()
     program = s.compile(lambda x: (x @ weight) @ weight)
     for enabled in True, False, True:
@@ -73,7 +73,7 @@ def gradients_have_the_dtype_of_their_leaves(s: Subject) -> None:
     """,
 )
 def state_holds_across_a_break(s: Subject) -> None:
-    """In a helper that the compiler leaves alone, and after it, autocast is as the program has set it there."""
+    """An autocast block also holds in a helper under torch.compiler.disable, and after it, up to its end."""
     weight, device = s.randn(3, 3), s.device
     helper: Any = torch.compiler.disable(lambda x: x @ weight)
 
@@ -108,7 +108,7 @@ def state_holds_across_a_break(s: Subject) -> None:
     },
 )
 def backward_pass_has_the_precision_assumed(s: Subject) -> None:
-    """The precision of a backward pass is that of the state of autocast assumed for it, whatever it is when it runs."""
+    """A backward pass has the precision that backward_pass_autocast says, whatever autocast state it runs under."""
     s.config("torch._functorch.config", backward_pass_autocast=s.axis("assumed"))
     weight, device = s.full((1, 1), 257), s.device
 

@@ -1,4 +1,4 @@
-"""When is a backward pass captured at all: the flag, the contexts, their nesting, and what is reset?"""
+"""When does compiled autograd capture a backward pass: flag, contexts, nesting and reset?"""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def flagged(s: Subject, program: Callable[..., Any], **options: Any) -> Any:
     """,
 )
 def flag_lasts_for_a_wrapper(s: Subject) -> None:
-    """What is compiled while the flag is set captures the backward passes in it, also when the flag is off again."""
+    """What is compiled while config.compiled_autograd is on captures backward passes, also once that is off again."""
     program = flagged(s, train, entry=s.axis("entry"))
     model = sigmoid_layer(s)
     for _ in range(2):
@@ -78,7 +78,7 @@ def flag_lasts_for_a_wrapper(s: Subject) -> None:
     """,
 )
 def disabling_wins(s: Subject) -> None:
-    """Where capturing is disabled, nothing is captured, even by what was compiled with the flag set."""
+    """While compiled autograd is disabled, no backward pass is captured, even in code compiled with its flag on."""
     program = flagged(s, step, entry=s.axis("entry"))
     model = sigmoid_layer(s)
     with compiled_autograd._disable():  # noqa: SLF001 - has no public name
@@ -100,7 +100,7 @@ def disabling_wins(s: Subject) -> None:
     """,
 )
 def backward_outside_is_not_captured(s: Subject) -> None:
-    """The flag speaks of backward passes inside what is compiled; one outside of it is ordinary."""
+    """With config.compiled_autograd on, a backward pass that runs outside the compiled function is not captured."""
     whole = {"fullgraph": True} if s.axis("entry") == "compile" else {}
     program = flagged(s, lambda model, x: model(x).sum(), entry=s.axis("entry"), **whole)
     model = sigmoid_layer(s)
@@ -126,7 +126,7 @@ def captures() -> int:
     """,
 )
 def flag_belongs_to_one_wrapper(s: Subject) -> None:
-    """Only what is compiled while the flag is set captures; what is compiled before or after it never does."""
+    """Only what is compiled while config.compiled_autograd is on captures, not what is compiled before or after."""
     model, other = sigmoid_layer(s), s.place(nn.Linear(4, 4))
     s.compile(step, name="before")(model, s.randn(1, 4))
     program = flagged(s, step, name="between")
@@ -146,7 +146,7 @@ def flag_belongs_to_one_wrapper(s: Subject) -> None:
     """,
 )
 def cleared_gradients_reuse_the_capture(s: Subject) -> None:
-    """With cleared gradients the first capture serves again; gradients that exist need one more, once."""
+    """With cleared gradients the first capture is reused; where .grad exists, one more capture is made, once."""
     program = flagged(s, step)
     model = s.place(nn.Linear(4, 4))
     program(model, s.randn(1, 4))
@@ -164,7 +164,7 @@ def cleared_gradients_reuse_the_capture(s: Subject) -> None:
     """,
 )
 def disabled_programs_are_captured(s: Subject) -> None:
-    """The backward pass of a program is captured even if the compiler is told to leave the program alone."""
+    """Even under torch.compiler.disable, a function has its backward pass captured by compiled autograd."""
     untouched = torch.compiler.disable(step)
     program = flagged(s, lambda model, x: untouched(model, x))  # noqa: PLW0108 - what disables is peeled off otherwise
     program(sigmoid_layer(s), s.randn(1, 4))
@@ -179,7 +179,7 @@ def disabled_programs_are_captured(s: Subject) -> None:
     """,
 )
 def disabled_helpers_are_captured(s: Subject) -> None:
-    """A backward pass is captured even if a helper makes it that the compiler is told to leave alone."""
+    """A backward pass is captured even if a helper under torch.compiler.disable calls backward()."""
     backward = torch.compiler.disable(lambda loss: loss.backward())
     program = flagged(s, lambda model, x: backward(model(x).sum()))
     program(sigmoid_layer(s), s.randn(1, 4))
@@ -194,7 +194,7 @@ def disabled_helpers_are_captured(s: Subject) -> None:
     """,
 )
 def backward_alone_is_captured(s: Subject) -> None:
-    """A program that is nothing but a backward pass has it captured, wherever the forward pass ran."""
+    """A compiled function that only calls backward() has that captured, though the forward pass ran outside of it."""
     model = sigmoid_layer(s)
     loss = model(s.randn(1, 4)).sum()
     flagged(s, lambda _: loss.backward())(model)
@@ -225,7 +225,7 @@ class Aside(torch.autograd.Function):
     """,
 )
 def inner_backward_is_not_captured(s: Subject) -> None:
-    """A backward pass that is made by another one is ordinary, so that there is one capture."""
+    """A backward pass that is run inside another one's backward is not captured on its own: there is one capture."""
     x = s.randn(10, 10).requires_grad_()
     loss = Aside.apply(x).sum()  # type: ignore[no-untyped-call]
     flagged(s, lambda _: loss.backward(create_graph=True))(x)
@@ -242,7 +242,7 @@ def inner_backward_is_not_captured(s: Subject) -> None:
     """,
 )
 def contexts_nest(s: Subject) -> None:
-    """Contexts that capture are left in the reverse order of entering them; another order is an error."""
+    """Contexts that enable compiled autograd must be left in reverse order; another order raises an error."""
     s.act("leave the inner context first", lambda: leave(outer_first=False))
     s.tell("capturing is enabled", compiled_autograd.compiled_autograd_enabled)
     s.attempt(s.act, "leave the outer context first", lambda: leave(outer_first=True))
@@ -271,7 +271,7 @@ def leave(*, outer_first: bool) -> None:
     """,
 )
 def reset_drops_captures(s: Subject) -> None:
-    """After a reset of what was captured, or of everything, the next backward pass is captured anew."""
+    """After a reset of compiled autograd, or of everything, the next backward pass is captured anew."""
     backward = s.compile_backward(step)
     for _ in range(2):
         backward(s.place(nn.Linear(4, 4)), s.randn(2, 4))
@@ -294,7 +294,7 @@ def reset_drops_captures(s: Subject) -> None:
     """,
 )
 def reset_restores_a_fresh_state(s: Subject) -> None:
-    """Once captures are forgotten, there is no compiler, no varying size and no count left behind."""
+    """After a reset, compiled autograd is disabled, holds no compiler, is not dynamic, and counts from zero."""
     s.act("leave traces", leave_traces)
     s.act("forget what was captured", compiled_autograd.reset)
     s.tell("enabled", compiled_autograd.compiled_autograd_enabled)
@@ -338,7 +338,7 @@ class Squared(torch.autograd.Function):
     },
 )
 def operators_may_be_compiled(s: Subject) -> None:
-    """A backward pass may call operators that are compiled themselves."""
+    """A backward pass, captured or not, may call a custom operator whose implementation is itself compiled."""
     square = s.compile(lambda x: x**2).target
     forward = Squared.apply if s.axis("captured") else s.compile(Squared.apply).target
     untouched = torch.compiler.disable(lambda x: forward(x).sum().backward())
@@ -364,7 +364,7 @@ def operators_may_be_compiled(s: Subject) -> None:
     },
 )
 def captured_graphs_may_have_to_be_whole(s: Subject) -> None:
-    """A captured graph may break where the program may; it must be whole if the flags demand that of it alone."""
+    """A captured backward pass may have graph breaks unless compiled_autograd_kwargs_override sets fullgraph."""
 
     def hooked(x: Tensor) -> None:
         x.register_hook(break_graph)

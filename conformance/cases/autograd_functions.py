@@ -1,4 +1,4 @@
-"""Are the rules that programs give to autograd, by torch.autograd.Function, followed in compiled code?"""
+"""Are the forward and backward of a torch.autograd.Function followed in compiled code?"""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ gradients: equals eager
 """,
 )
 def own_rule_is_followed(s: Subject) -> None:
-    """The gradients are those of the program's own rule, with the tensors and values that its forward pass kept."""
+    """Gradients are those of a Function's own backward, with the tensors and values that its forward kept in ctx."""
     program = s.compile(lambda x, y, power, name: Odd.apply(x * 1, y, power, name).sin())
     for power, name in (2, None), (2, "negative"), (3, None), (2, None):
         x, y = leaf(s, 3), leaf(s, 3)
@@ -84,7 +84,7 @@ gradients: equals eager
 """,
 )
 def rule_is_used_twice(s: Subject) -> None:
-    """A function that is applied several times in a program keeps what each of its uses needs."""
+    """A Function that is applied several times in a program keeps what each application saved."""
 
     def program(x: Tensor, y: Tensor, times: int) -> Tensor:
         for power in range(times):
@@ -108,7 +108,7 @@ gradients: equals eager
 """,
 )
 def one_tensor_is_passed_twice(s: Subject) -> None:
-    """A tensor that is passed twice gets both gradients of the rule, and so does each of two tensors."""
+    """A tensor passed twice to a Function gets the sum of both gradients; two distinct tensors get one each."""
     program, found = s.compile(lambda x, y: Odd.apply(x, y, 2).sum()), []
     for distinct in False, True, False:
         x = leaf(s, 3)
@@ -154,7 +154,7 @@ gradients: equals eager
 """,
 )
 def setup_is_apart(s: Subject) -> None:
-    """A function whose context is set up apart knows in each call which of its inputs need gradients."""
+    """A Function with setup_context knows in each call, by needs_input_grad, which inputs need gradients."""
     program, found = s.compile(lambda x, y: Split.apply(x, y * 1)), []
     for flags in (True, True), (True, False), (False, True), (True, True):
         x, y = (s.randn(3).requires_grad_(flag) for flag in flags)
@@ -191,7 +191,7 @@ gradients: equals eager
 """,
 )
 def written_input_is_returned(s: Subject) -> None:
-    """An input that a function writes and marks as dirty is written for the caller, who differentiates by its rule."""
+    """An input that a Function mutates and marks dirty is mutated for the caller, with its backward's gradient."""
     program, found = s.compile(lambda y: Written.apply(y, 2.0).sum()), []
     for _ in range(3):
         x = leaf(s, 3)
@@ -230,7 +230,7 @@ class Pair(Rule):
     """,
 )
 def missing_gradients_are_none_or_zero(s: Subject) -> None:
-    """For a result that is not used in the program the rule gets zeros, or None if it asked for that."""
+    """For an unused output, a Function's backward gets zeros, or None with set_materialize_grads(False)."""
 
     def program(x: Tensor, used: int) -> Any:
         return Pair.apply(x, s.axis("materialize"))[used].sum()
@@ -268,7 +268,7 @@ gradients: equals eager
 """,
 )
 def none_stops_the_gradient(s: Subject) -> None:
-    """Where a rule gives None no gradient goes on, and what comes by other ways stays as it is."""
+    """Where a Function's backward returns None, no gradient flows on there; gradients by other paths still count."""
     program, found = s.compile(lambda x, y, z: Stop.apply(x * z, y) + z.exp()), []
     for _ in range(2):
         x, y, z = leaf(s, 3), leaf(s, 3), leaf(s, 3)
@@ -288,7 +288,7 @@ gradients: equals eager
 """,
 )
 def rule_is_for_recorded_calls(s: Subject) -> None:
-    """The same function runs in calls that record no gradients, and its results then have none."""
+    """The same Function runs in calls under no_grad, whose results need no gradients, and in calls without it."""
     program, x, y = s.compile(lambda x, y: Odd.apply(x, y, 2)), leaf(s, 3), leaf(s, 3)
     for recorded in False, True, False, True:
         with torch.set_grad_enabled(recorded):
@@ -313,7 +313,7 @@ gradients: equals eager
 """,
 )
 def rule_is_replaced(s: Subject) -> None:
-    """A rule that takes the place of another between calls is followed for as long as it is in place."""
+    """If a Function's backward is replaced between calls, the one that is in place is used."""
     program, found = s.compile(lambda x: Stop.apply(x, x.detach()).sum()), []
     for rule in Stop.backward, five, Stop.backward:
         x = leaf(s, 3)
