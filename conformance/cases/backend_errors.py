@@ -1,4 +1,4 @@
-"""Is what a backend cannot do, or does not know, said aloud, and does the next call still work?"""
+"""Are failures of a backend, and unknown backends or options, reported, and do later calls work?"""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def double(x: Tensor) -> Tensor:
     """,
 )
 def exception_of_a_backend_is_explained(s: Subject) -> None:
-    """What a backend raises arrives with its name and words, and the next call asks the backend again."""
+    """A backend's exception is reported with the backend's name and its message; the next call tries again."""
     moods = [False, False, True]
 
     def unsure(graph: GraphModule, _: Sequence[Any]) -> Callable[..., Any]:
@@ -85,7 +85,7 @@ def inner_of(error: Exception | None) -> object:
     """,
 )
 def failure_of_a_backend_can_be_suppressed(s: Subject) -> None:
-    """Where failures are suppressed, a function that its backend cannot compile runs as it is from then on."""
+    """With suppress_errors, a function that its backend fails to compile runs in eager from then on."""
 
     def choosy(graph: GraphModule, examples: Sequence[Any]) -> Callable[..., Any]:
         if examples[0].dim() > 1:
@@ -109,7 +109,7 @@ def failure_of_a_backend_can_be_suppressed(s: Subject) -> None:
     """,
 )
 def exception_of_compiled_code_arrives(s: Subject) -> None:
-    """What compiled code raises when it runs arrives as it is, and the next call is served as before."""
+    """An exception that compiled code raises when it runs reaches the caller unchanged; the next call works."""
 
     def compile_graph(graph: GraphModule, _: Sequence[Any]) -> Callable[..., Any]:
         def run(x: Tensor) -> Any:
@@ -132,7 +132,7 @@ def exception_of_compiled_code_arrives(s: Subject) -> None:
     """,
 )
 def unknown_name_is_refused(s: Subject) -> None:
-    """A backend that nobody knows by its name is refused; no other one takes its place."""
+    """A backend name that is not registered is refused; no other backend takes its place."""
 
     def compile_it() -> object:
         return s.compile(double, backend="nobody_knows_it").target(s.ones(2))
@@ -148,7 +148,7 @@ def unknown_name_is_refused(s: Subject) -> None:
     """,
 )
 def unknown_option_is_complained_about(s: Subject) -> None:
-    """An option that the compiler does not know is refused, or complained about in the log; it is not passed over."""
+    """An unknown key in options is refused, logged or warned about; it is not silently ignored."""
     with complaints() as found:
         try:
             s.compile(double, options={"nobody_knows_it": 1}).target(s.ones(2))

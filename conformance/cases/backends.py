@@ -1,4 +1,4 @@
-"""Is a backend handed what it can compile, and is what it gives back used as it says?"""
+"""Is a custom backend given graphs that it can compile, and is what it returns used?"""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Mixed(torch.nn.Module):
     },
 )
 def graph_fits_its_inputs(s: Subject) -> None:
-    """A backend is handed a sound graph that reads nothing but its inputs, with an example for each, as they come."""
+    """A backend is given a valid graph that reads only its inputs, with an example for each that is like what comes."""
     backend, module = Recorder(), s.place(Mixed())
     program = s.compile(module, fullgraph=True, dynamic=s.axis("dynamic"), backend=backend)
     for rows in 4, 5:
@@ -174,7 +174,7 @@ def give_none(x: Tensor, y: Tensor) -> None:
     """,
 )
 def results_come_in_a_list_or_a_tuple(s: Subject) -> None:
-    """What a backend made may give its results in a list or in a tuple, as many as there are."""
+    """The function that a backend returns may give its results in a list or in a tuple, also if there are none."""
     kind = list if s.axis("kind") == "list" else tuple
 
     def compile_graph(graph: GraphModule, _: Sequence[Any]) -> Callable[..., Any]:
@@ -213,7 +213,7 @@ def double(x: Tensor) -> Tensor:
     },
 )
 def settings_reach_the_backend(s: Subject) -> None:
-    """The options or the mode that a program is compiled with are given to its backend, and no other's."""
+    """A backend is called with the options or the mode of the program that it compiles, not another's."""
     seen: list[object] = []
 
     def compile_graph(graph: GraphModule, _: Sequence[Any], **given: Any) -> Callable[..., Any]:
@@ -243,7 +243,7 @@ def settings_reach_the_backend(s: Subject) -> None:
     """,
 )
 def backends_take_turns(s: Subject) -> None:
-    """A function that was compiled by two backends runs what each has made of it, whichever was called before."""
+    """A function compiled with two backends runs each backend's own code, whichever was called before."""
     backend = Recorder()
     theirs, mine = s.compile(double, name="theirs"), s.compile(double, name="mine", backend=backend)
     runs = []
@@ -265,7 +265,7 @@ def backends_take_turns(s: Subject) -> None:
     """,
 )
 def registered_backend_goes_by_its_name(s: Subject) -> None:
-    """A backend that was registered is listed, and compiles what asks for it by its name."""
+    """A registered backend is listed, and compiles the programs that ask for it by name."""
     backend = Recorder()
     s.act("register", lambda: registry.register_backend(backend, name="own_recorder"))
     s.tell("listed", "own_recorder" in registry.list_backends())
@@ -298,7 +298,7 @@ def give_norm(x: Tensor, y: Tensor) -> Tensor:
     """,
 )
 def backward_pass_is_handed_over(s: Subject) -> None:
-    """A backend behind AOTAutograd is handed the forward and the backward pass, once each; their results are used."""
+    """A backend made with aot_autograd gets the forward and the backward graph, once each, and its code runs."""
     seen: list[str] = []
     forward, backward = telling(seen, "forward"), telling(seen, "backward")
     backend = aot_autograd(fw_compiler=forward, bw_compiler=backward)
@@ -336,7 +336,7 @@ def telling(seen: list[str], name: str) -> Callable[..., Any]:
     """,
 )
 def reset_reaches_the_backend(s: Subject) -> None:
-    """Each reset is told to the backends, so that they too forget what they have compiled."""
+    """Each torch.compiler.reset() calls the reset method of the backend."""
     backend = Recorder()
     program = s.compile(double, backend=backend)
     for _ in range(2):
@@ -354,7 +354,7 @@ def reset_reaches_the_backend(s: Subject) -> None:
     """,
 )
 def backend_sees_the_mode_of_the_call(s: Subject) -> None:
-    """While a backend compiles, gradients are recorded if the call records them, also behind a graph break."""
+    """While a backend compiles, gradients are enabled as they are in the call, also after a graph break."""
     seen: list[bool] = []
 
     def compile_graph(graph: GraphModule, _: Sequence[Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Do hooks run in a captured backward pass as they do in eager: each kind, in order, with its effect?"""
+"""Do hooks in a backward pass captured by compiled autograd act as in eager: each kind, in order?"""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def lower(leaf: Any, amount: float) -> Callable[..., None]:
     """,
 )
 def tensor_hook(s: Subject) -> None:
-    """A hook on a leaf replaces its gradient; on new models the same code costs no further capture."""
+    """In a captured backward pass a hook on a parameter replaces its gradient; new models cost no further capture."""
 
     def step(model: nn.Sequential, x: Tensor) -> None:
         fresh = s.axis("hook") == "lambda"
@@ -120,7 +120,7 @@ def tensor_hook(s: Subject) -> None:
     """,
 )
 def node_prehook(s: Subject) -> None:
-    """A pre-hook of a node replaces the gradients that arrive there."""
+    """In a captured backward pass, a pre-hook on a grad_fn replaces the gradients that arrive at it."""
 
     def step(model: nn.Module, x: Tensor) -> None:
         loss = model(x).sum()
@@ -143,7 +143,7 @@ def node_prehook(s: Subject) -> None:
     """,
 )
 def node_posthook(s: Subject) -> None:
-    """A post-hook of a node replaces the gradients that it passes on."""
+    """In a captured backward pass, a post-hook on a grad_fn replaces the gradients that it passes on."""
 
     def step(model: nn.Module, x: Tensor) -> None:
         loss = model(x).sum()
@@ -166,7 +166,7 @@ def node_posthook(s: Subject) -> None:
     """,
 )
 def another_hook_takes_effect(s: Subject) -> None:
-    """Another hook on the same place, or none, is another backward pass."""
+    """If another hook, or none, is on a parameter in the next call, the captured backward pass obeys that."""
 
     def step(model: nn.Linear, x: Tensor, hook: Callable[[Tensor], Tensor] | None) -> None:
         if hook:
@@ -188,7 +188,7 @@ def another_hook_takes_effect(s: Subject) -> None:
     """,
 )
 def interior_posthooks(s: Subject) -> None:
-    """Post-hooks of nodes inside a graph replace what the nodes pass on, also by what arrived there."""
+    """A post-hook on an inner grad_fn may compute what it passes on from its grad inputs or its grad outputs."""
 
     def step(x: Any) -> None:
         y = x.sigmoid()
@@ -212,7 +212,7 @@ def interior_posthooks(s: Subject) -> None:
     """,
 )
 def posthook_of_one_gradient(s: Subject) -> None:
-    """A post-hook may replace just one of the gradients that a node passes on."""
+    """A post-hook on a grad_fn may replace just one of the several gradients that it passes on."""
 
     def step(model: nn.Module, x: Tensor) -> None:
         y = model(x)
@@ -241,7 +241,7 @@ def posthook_of_one_gradient(s: Subject) -> None:
     },
 )
 def gradients_are_accumulated(s: Subject) -> None:
-    """Another pass through a retained graph adds to the gradients of the first, in a capture of its own."""
+    """A second backward pass through a retained graph adds to the gradients, in a capture of its own."""
     model = convolutions(s, bias=True)
     forward = s.compile(model).target if s.axis("compiled") else model
 
@@ -268,7 +268,7 @@ def gradients_are_accumulated(s: Subject) -> None:
     """,
 )
 def accumulation_posthook(s: Subject) -> None:
-    """A post-hook where gradients accumulate sees the accumulated gradient and may replace it."""
+    """A post-hook on a parameter's AccumulateGrad node sees the accumulated gradient and may replace it."""
     model = s.place(nn.Sequential(*(nn.Linear(16, 16, bias=False) for _ in range(2))))
     nodes = []
     for parameter in model.parameters():
@@ -293,7 +293,7 @@ def accumulation_posthook(s: Subject) -> None:
     """,
 )
 def hooks_of_all_kinds(s: Subject) -> None:
-    """A leaf's hooks run as in eager: its own, before accumulation, after it, and after the accumulating node."""
+    """A parameter's tensor hook, pre-hook, post-accumulate hook and post-hook all run, in eager's order."""
     model, nodes = convolutions(s), []
     for parameter in model.parameters():
         nodes.append(accumulation(parameter))
@@ -316,7 +316,7 @@ def hooks_of_all_kinds(s: Subject) -> None:
     """,
 )
 def accumulation_posthooks_in_order(s: Subject) -> None:
-    """Several post-hooks where gradients accumulate run in the order in which they were registered."""
+    """Several post-hooks on a parameter's AccumulateGrad node run in the order of their registration."""
     model, nodes = convolutions(s), []
     for parameter, factor, less in zip(model.parameters(), (0.5, 0.3), (0.3, 0.5), strict=True):
         nodes.append(accumulation(parameter))
@@ -337,7 +337,7 @@ def accumulation_posthooks_in_order(s: Subject) -> None:
     """,
 )
 def accumulation_prehooks_in_order(s: Subject) -> None:
-    """Several pre-hooks where gradients accumulate run in the order in which they were registered."""
+    """Several pre-hooks on a parameter's AccumulateGrad node run in the order of their registration."""
     model, nodes = convolutions(s), []
     for parameter in model.parameters():
         nodes.append(accumulation(parameter))
@@ -358,7 +358,7 @@ def accumulation_prehooks_in_order(s: Subject) -> None:
     """,
 )
 def tensor_hooks_in_order(s: Subject) -> None:
-    """Several hooks on a leaf run in the order in which they were registered."""
+    """Several tensor hooks on a parameter run in the order of their registration."""
     model = convolutions(s)
     for parameter in model.parameters():
         parameter.register_hook(lambda gradient: gradient - 2)
@@ -390,7 +390,7 @@ def break_graph(gradient: Tensor) -> Tensor:
     },
 )
 def hooks_may_break_the_graph(s: Subject) -> None:
-    """A hook that breaks the captured graph has it compiled in pieces, unless it must be whole: then it is refused."""
+    """A graph break in a hook splits the captured backward pass, or raises with fullgraph=True."""
 
     def step(x: Tensor) -> None:
         x.register_hook(break_graph)

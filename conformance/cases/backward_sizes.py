@@ -1,4 +1,4 @@
-"""How many captures and compilations do sizes that vary cost a backward pass?"""
+"""How many captures and compilations does a backward pass cost in compiled autograd when sizes vary?"""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def training(
     },
 )
 def one_capture_serves_all_sizes(s: Subject) -> None:
-    """One capture serves all sizes; how often it is compiled is up to what compiles it."""
+    """One capture of a backward pass serves all sizes; how often it is compiled is as `dynamic` says."""
     backward = s.compile_backward(step, dynamic=s.axis("dynamic"))
     for rows in 2, 3, 7, 1:
         backward(two_layers(s), s.randn(rows, 4))
@@ -85,7 +85,7 @@ def one_capture_serves_all_sizes(s: Subject) -> None:
     """,
 )
 def sizes_are_captured_once_they_vary(s: Subject) -> None:
-    """Where captures hold sizes, a size that has varied costs one more capture, which serves all further sizes."""
+    """Where captures are static, a size that varies costs one more capture, which serves all further sizes."""
     backward = s.compile_backward(step, dynamic_capture=False)
     for rows in 2, 3, 7, 1:
         backward(two_layers(s), s.randn(rows, 4))
@@ -111,7 +111,7 @@ def sizes_are_captured_once_they_vary(s: Subject) -> None:
     },
 )
 def other_nodes_are_captured(s: Subject) -> None:
-    """Nodes of another kind are another backward pass; other sizes of the same nodes are the same one."""
+    """Another kind of node in the graph costs another capture; other sizes cost none if captures are dynamic."""
     backward = s.compile_backward(step, dynamic_capture=s.axis("dynamic_capture"))
     for width, last in (4, nn.ReLU), (4, nn.ReLU), (8, nn.ReLU), (4, nn.Sigmoid):
         backward(two_layers(s, width, last), s.randn(2, width))
@@ -135,7 +135,7 @@ def other_nodes_are_captured(s: Subject) -> None:
     },
 )
 def forward_for_any_size(s: Subject) -> None:
-    """A forward pass that was compiled for any size does not cost a capture for each."""
+    """A forward pass compiled with dynamic=True does not cost a capture of its backward pass for each size."""
     backward = training(s, two_layers(s), dynamic_capture=s.axis("dynamic_capture"))
     for rows in range(10, 100, 10):
         backward(s.randn(rows, 4), rows)
@@ -160,7 +160,7 @@ def forward_for_any_size(s: Subject) -> None:
     },
 )
 def eager_nodes_have_sizes(s: Subject) -> None:
-    """Sizes that nodes outside of compiled code have saved may vary as well."""
+    """Sizes saved by a view outside compiled code may vary; they cost no further capture if captures are dynamic."""
     backward = training(
         s,
         two_layers(s),
@@ -183,7 +183,7 @@ def eager_nodes_have_sizes(s: Subject) -> None:
     """,
 )
 def sizes_learnt_in_the_forward_pass(s: Subject) -> None:
-    """Once a size has varied in the forward pass, neither pass is compiled again for further sizes."""
+    """Once a size has varied, neither the forward nor the backward pass is compiled again for further sizes."""
     model = s.place(nn.Sequential(nn.Linear(10, 50), nn.ReLU(), nn.Linear(50, 5)))
     forward = s.compile(lambda x, y: nn.functional.mse_loss(model(x), y)).target
 
@@ -212,7 +212,7 @@ def sizes_learnt_in_the_forward_pass(s: Subject) -> None:
     """,
 )
 def marked_sizes_are_no_conflict(s: Subject) -> None:
-    """A size that is marked as dynamic for the forward pass raises no complaint in the backward pass."""
+    """A size that is marked dynamic for the forward pass causes no error in the captured backward pass."""
     forward = s.compile(lambda x: x.sin().sin()).target
     backward = s.compile_backward(
         lambda x: forward(x).sum().backward(), fullgraph=False, dynamic=None
@@ -240,7 +240,7 @@ def marked_sizes_are_no_conflict(s: Subject) -> None:
     },
 )
 def dynamic_is_for_captures_as_well(s: Subject) -> None:
-    """`dynamic=True` of what is compiled with the flag set makes one capture serve all sizes; else each has its own."""
+    """With config.compiled_autograd, dynamic=True makes one capture serve all sizes; else each size has its own."""
     s.config(compiled_autograd=True)
     model = two_layers(s)
     backward = s.compile(lambda _, loss: loss.backward(), dynamic=s.axis("dynamic"))

@@ -1,4 +1,4 @@
-"""Does the next call see what a name stands for by then: a global, a captured variable, a builtin, a module?"""
+"""Does each call see what a name stands for by then: a global, a closure variable, a builtin, a module?"""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ VALUES: dict[str, tuple[object, object]] = {
     """,
 )
 def global_constant_is_rebound(s: Subject) -> None:
-    """A global that steers the program is the one of the time of the call, at one graph a value."""
+    """A global that a branch compares has its value at the time of the call, at one graph a value."""
     up, down = VALUES[s.axis("kind")]
     rebind(SETTING=up, UP=up)
     program = s.compile(follow_setting)
@@ -80,7 +80,7 @@ def global_constant_is_rebound(s: Subject) -> None:
     """,
 )
 def global_tensor_is_rebound(s: Subject) -> None:
-    """A global tensor is an input of the graph: another one that looks like it needs no compilation, None does."""
+    """A global tensor may be replaced by a like one, or mutated, without recompilation; None recompiles."""
     rebind(SHARED=s.randn(3))
     program = s.compile(add_shared)
     program(s.randn(3))
@@ -106,7 +106,7 @@ def global_tensor_is_rebound(s: Subject) -> None:
     """,
 )
 def global_is_deleted(s: Subject) -> None:
-    """A global that is deleted raises what eager raises, and once it is back it is found."""
+    """A global that was deleted raises NameError as in eager, and once it is set again it is read."""
     rebind(SETTING="up", UP="up")
     program = s.compile(follow_setting)
     program(s.randn(3))
@@ -141,7 +141,7 @@ def count_calls(x: Tensor) -> Tensor:
     """,
 )
 def global_is_written(s: Subject) -> None:
-    """A global that the program writes has its new value for everybody when the call returns."""
+    """A global that a program assigns has its new value for everybody when the call returns."""
     rebind(SETTING=10)
     program = s.compile(count_calls)
     for _ in range(3):
@@ -164,7 +164,7 @@ def global_is_written(s: Subject) -> None:
     """,
 )
 def global_of_another_module_is_rebound(s: Subject) -> None:
-    """A function of another module follows the globals of that module, as they are when it is called."""
+    """A function of another module reads the globals of that module, as they are at the time of the call."""
     module = types.ModuleType("touchstone_settings")
     vars(module).update(SETTING="up", UP="up", __builtins__=builtins)
     follow = types.FunctionType(follow_setting.__code__, vars(module))
@@ -192,7 +192,7 @@ def global_of_another_module_is_rebound(s: Subject) -> None:
     """,
 )
 def captured_variable_is_rebound(s: Subject) -> None:
-    """A variable that a program captures is the one of the time of the call, whoever rebinds it."""
+    """A closure variable that a branch compares has its value at the time of the call, at one graph a value."""
     up, down = VALUES[s.axis("kind")]
     setting = up
 
@@ -221,7 +221,7 @@ def captured_variable_is_rebound(s: Subject) -> None:
     """,
 )
 def captured_variable_is_written(s: Subject) -> None:
-    """A captured variable that the program writes has its new value for everybody when the call returns."""
+    """A nonlocal variable that a program assigns has its new value for everybody when the call returns."""
     total, direction = s.zeros(3), "up"
 
     def accumulate(x: Tensor) -> Tensor:
@@ -252,7 +252,7 @@ def measure(x: Tensor) -> Tensor:
     """,
 )
 def builtin_is_shadowed(s: Subject) -> None:
-    """A global takes the place of the builtin of its name, until it is deleted."""
+    """A global with the name of a builtin is called instead of the builtin, until it is deleted."""
     program = s.compile(measure)
     program(s.randn(3))
     s.change("a global takes the name of the builtin")
@@ -280,7 +280,7 @@ def add_imported(x: Tensor) -> Tensor:
     """,
 )
 def imported_module_is_replaced(s: Subject) -> None:
-    """An import in a program finds the module that is there at the time of the call."""
+    """An import inside a program finds the module that is in sys.modules at the time of the call."""
     program = s.compile(add_imported)
     for name, amount in ("one", 1), ("another", 2):
         s.change(f"there is {name} module of that name")
@@ -303,7 +303,7 @@ def imported_module_is_replaced(s: Subject) -> None:
     """,
 )
 def unguarded_global_is_not_seen(s: Subject) -> None:
-    """Where guards on globals are filtered out, a program keeps the global that it was compiled with."""
+    """With skip_guard_on_globals_unsafe, compiled code keeps the value of a global that it was compiled with."""
     rebind(SETTING="up", UP="up")
     skip = {"guard_filter_fn": torch.compiler.skip_guard_on_globals_unsafe}
     program = s.compile(follow_setting, options=skip)
