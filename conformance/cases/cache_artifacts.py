@@ -1,4 +1,4 @@
-"""Is what was compiled found again by later processes, and can it be carried to where nothing was compiled?"""
+"""Is compiled code found in the caches by later processes, and can it be carried to where nothing was compiled?"""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def later_process_finds_what_was_compiled(s: Subject) -> None:
     """,
 )
 def reset_leaves_the_caches(s: Subject) -> None:
-    """What is forgotten by a reset is found in the caches when it is compiled again."""
+    """A reset does not empty the caches on disk: what is compiled again is found there."""
     for _ in range(2):
         differentiate(s)
         s.reset()
@@ -115,7 +115,7 @@ def reset_leaves_the_caches(s: Subject) -> None:
     """,
 )
 def disabled_caches_are_not_read(s: Subject) -> None:
-    """Where caches are disabled, a program is compiled although an earlier process has left it in them."""
+    """With force_disable_caches nothing is read from the caches, though an earlier process has filled them."""
     s.elsewhere(differentiate, shares_caches=True)
     s.elsewhere(differentiate_without, shares_caches=True)
 
@@ -151,7 +151,7 @@ def differentiate_without(s: Subject) -> None:
     """,
 )
 def artifacts_are_carried_elsewhere(s: Subject) -> None:
-    """What was packed where a program was compiled makes the caches warm where they were empty."""
+    """Artifacts of save_cache_artifacts, loaded in a process with empty caches, make it find compiled code."""
     s.elsewhere(differentiate_and_pack, s.path("pack"))
     s.elsewhere(differentiate)
     s.elsewhere(unpack_and_differentiate, s.path("pack"))
@@ -198,7 +198,7 @@ def unpack_and_differentiate(s: Subject, path: str) -> None:
     """,
 )
 def damaged_artifacts_are_left(s: Subject) -> None:
-    """What was packed and is damaged, or is something else, is not taken, and programs are compiled as without it."""
+    """Damaged or foreign artifacts are not loaded into the caches, and programs are compiled as without them."""
     s.elsewhere(differentiate_and_pack, s.path("pack"))
     s.act("damage it", lambda: damage(Path(s.path("pack")), s.axis("damage")))
     s.elsewhere(unpack_and_differentiate, s.path("pack"))

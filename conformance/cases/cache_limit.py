@@ -1,4 +1,4 @@
-"""What happens when a function has been compiled as often as it may be?"""
+"""What happens when a function reaches the recompile limit?"""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def mark_inner(x: Tensor, n: int) -> Tensor:
     },
 )
 def callees_stay_uncompiled(s: Subject) -> None:
-    """Beyond the limit a function runs in eager together with all that it calls; its graphs stay in use."""
+    """Beyond the recompile limit a function and all that it calls run in eager; its earlier graphs are still used."""
     s.config(recompile_limit=s.axis("limit"))
     program = s.compile(use_thrice, dynamic=s.axis("dynamic"))
     for number in range(12):
@@ -120,7 +120,7 @@ def callees_stay_uncompiled(s: Subject) -> None:
     },
 )
 def program_can_tell(s: Subject) -> None:
-    """A program finds out in which calls it is compiled: those within the limit, and none beyond it."""
+    """For a program, torch.compiler.is_compiling() is true in compiled calls and false beyond the recompile limit."""
     s.config(recompile_limit=2)
     program = s.compile(add_and_mark, tell=True, dynamic=s.axis("dynamic"))
     for number in 0, 1, 2, 3, 0, 1, 2, 3:
@@ -138,7 +138,7 @@ def program_can_tell(s: Subject) -> None:
     """,
 )
 def limit_can_be_an_error(s: Subject) -> None:
-    """With the flag that says so, every call that needs a graph beyond the limit is an error."""
+    """With fail_on_recompile_limit_hit, every call that needs a graph beyond the recompile limit raises."""
     s.config(recompile_limit=2, fail_on_recompile_limit_hit=True)
     program = s.compile(turn_around, dynamic=False)
     for number in range(4):
@@ -156,7 +156,7 @@ def limit_can_be_an_error(s: Subject) -> None:
     """,
 )
 def full_graphs_cannot_fall_back(s: Subject) -> None:
-    """Where a full graph is demanded, a call beyond the limit is an error instead of running in eager."""
+    """With fullgraph=True, a call that needs a graph beyond the recompile limit raises instead of running in eager."""
     s.config(recompile_limit=2)
     program = s.compile(turn_around, dynamic=False, fullgraph=True)
     for number in range(4):
@@ -174,7 +174,7 @@ def full_graphs_cannot_fall_back(s: Subject) -> None:
     """,
 )
 def accumulated_limit(s: Subject) -> None:
-    """The limit on all compilations of one code object stops compiling too."""
+    """Beyond accumulated_recompile_limit calls run in eager, also where recompile_limit would allow more graphs."""
     s.config(recompile_limit=8, accumulated_recompile_limit=2)
     program = s.compile(turn_around, dynamic=False)
     for number in range(4):
@@ -200,7 +200,7 @@ def accumulated_limit(s: Subject) -> None:
     },
 )
 def limit_as_keyword(s: Subject) -> None:
-    """The limit can be given for one compiled function alone."""
+    """The recompile_limit keyword of torch.compile sets the limit of the function that is compiled with it."""
     program = s.compile(turn_around, dynamic=False, recompile_limit=s.axis("limit"))
     for number in range(5):
         program(s.ones(3), number)
@@ -232,7 +232,7 @@ def limit_as_keyword(s: Subject) -> None:
     },
 )
 def wrappers_share_the_limit(s: Subject) -> None:
-    """Wrappers of one function use up one limit, unless their compilations are isolated."""
+    """Two torch.compile wrappers of one function share graphs and recompile limit, unless isolate_recompiles=True."""
     s.config(recompile_limit=2)
     options: dict[str, Any] = {"isolate_recompiles": True} if s.axis("isolate") else {}
     first = s.compile(turn_around, dynamic=False, name="the first wrapper", **options)

@@ -1,4 +1,4 @@
-"""What does the limit on compilations count, and what does it leave as it is?"""
+"""What counts towards the recompile limit, and what still works beyond it?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shift(x: Tensor, n: int) -> Tensor:
     """,
 )
 def usual_limit_is_eight(s: Subject) -> None:
-    """Eight graphs of one function is what a process makes unless it is told otherwise; further calls run in eager."""
+    """By default, eight graphs of one function are compiled; calls that need more run in eager."""
     program = s.compile(shift, dynamic=False)
     for number in range(10):
         program(s.ones(2), number)
@@ -53,7 +53,7 @@ def usual_limit_is_eight(s: Subject) -> None:
     """,
 )
 def reset_begins_the_count_anew(s: Subject) -> None:
-    """After a reset a function may be compiled as often as at first, though it has reached its limit before."""
+    """After a reset, a function that had reached its recompile limit may be compiled as often as at first."""
     s.config(recompile_limit=2)
     program = s.compile(shift, dynamic=False)
     for _ in range(2):
@@ -78,7 +78,7 @@ def reset_begins_the_count_anew(s: Subject) -> None:
     """,
 )
 def raised_limit_needs_a_reset(s: Subject) -> None:
-    """A function that has reached its limit is not compiled any more, also if the limit is raised, until a reset."""
+    """A function at its recompile limit is not compiled again until a reset, even if the limit is raised."""
     s.config(recompile_limit=1)
     program = s.compile(shift, dynamic=False)
     for number in range(3):
@@ -113,7 +113,7 @@ def make_shift(n: int) -> Callable[[Tensor], Tensor]:
     """,
 )
 def functions_of_one_code_share_the_limit(s: Subject) -> None:
-    """Functions that are made of the same code count together, and compute with what each has captured."""
+    """Closures or partials of the same code share one recompile limit, and each uses its own captured values."""
     s.config(recompile_limit=2)
     make: Any = (
         make_shift if s.axis("made") == "closures" else lambda n: functools.partial(shift, n=n)
@@ -152,7 +152,7 @@ class Stage(nn.Module):
     """,
 )
 def modules_beyond_the_limit(s: Subject) -> None:
-    """Of modules of one class that differ, those beyond the limit run in eager, with their own weights, and train."""
+    """Modules of one class share a recompile limit; those beyond it run in eager, with their own weights, and train."""
     s.config(recompile_limit=2)
     stages = [s.place(Stage(number)) for number in range(4)]
     programs = [s.compile(each, name=f"stage {each.number}", dynamic=False) for each in stages]
@@ -177,7 +177,7 @@ def modules_beyond_the_limit(s: Subject) -> None:
     """,
 )
 def effects_beyond_the_limit(s: Subject) -> None:
-    """Beyond the limit a program has the effects that it has within it, once each, in eager and in compiled calls."""
+    """Mutation and side effects happen once in each call, within the recompile limit and beyond it."""
     s.config(recompile_limit=2)
 
     def program(x: Tensor, n: int, log: list[Any]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Does the next call call the function that a name stands for by then, with the defaults and the code that it has?"""
+"""Does each call use the function that a name stands for by then, with its present code and defaults?"""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ PLACES = {
     """,
 )
 def function_is_replaced(s: Subject) -> None:
-    """A function that the program finds by a name is the one of the time of the call, wherever the name is kept."""
+    """A program calls the function that a global, closure, module, instance, class or dict holds at that time."""
     place = PLACES[s.axis("held_by")]()
     program = s.compile(place.call)
     place.keep(step_up)
@@ -147,7 +147,7 @@ def function_is_replaced(s: Subject) -> None:
     """,
 )
 def function_of_same_code_takes_over(s: Subject) -> None:
-    """Two functions of the same code are told apart by what they have captured."""
+    """Two closures made by the same code are told apart by the values that they have captured."""
     program = s.compile(call_setting)
     for amount in 1, 5, 1:
         s.change(f"the global is a function that has captured {amount}")
@@ -164,7 +164,7 @@ def function_of_same_code_takes_over(s: Subject) -> None:
     """,
 )
 def code_is_replaced(s: Subject) -> None:
-    """A function whose code is replaced does what its new code says."""
+    """A function whose __code__ is replaced runs its new code in the next call."""
     callee = types.FunctionType(step_up.__code__, globals())
     program = s.compile(lambda x: callee(x) * 2)
     program(s.randn(3))
@@ -188,7 +188,7 @@ def step(x: Tensor, amount: int = 1, *, mode: str = "up") -> Tensor:
     """,
 )
 def default_is_replaced(s: Subject) -> None:
-    """The default of a function that a program calls is the one of the time of the call."""
+    """A default of a function that a program calls has its value at the time of the call."""
     callee = types.FunctionType(step.__code__, globals())
     callee.__defaults__, callee.__kwdefaults__ = (1,), {"mode": "up"}
     program = s.compile(lambda x: callee(x) * 2)
@@ -211,7 +211,7 @@ def default_is_replaced(s: Subject) -> None:
     """,
 )
 def default_grows(s: Subject) -> None:
-    """A default that is a list has what was appended to it, by the program or by others."""
+    """A default that is a list has what the program appended to it, and what others removed from it."""
     steps = [1.5]
 
     def add_all(x: Tensor, more: list[float] = steps) -> Tensor:
@@ -239,7 +239,7 @@ def default_grows(s: Subject) -> None:
     """,
 )
 def partial_is_changed(s: Subject) -> None:
-    """What a partial function passes is what it holds at the time of the call."""
+    """A functools.partial passes the arguments that it holds at the time of the call."""
     partial = functools.partial(step, amount=1, mode="up")
     program = s.compile(lambda x: partial(x) * 2)
     program(s.randn(3))
@@ -267,7 +267,7 @@ def rectify(x: Tensor) -> Tensor:
     """,
 )
 def function_of_torch_is_patched(s: Subject) -> None:
-    """A function of torch that is replaced, as libraries do to make models faster, is the one that is called."""
+    """A function of torch that is patched from outside is the patched one as long as it is patched."""
     program = s.compile(rectify)
     program(s.randn(3))
     with mock.patch.object(torch.nn.functional, "relu", step_up):

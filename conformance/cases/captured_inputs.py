@@ -1,4 +1,4 @@
-"""What becomes of the inputs of a captured backward pass, and of the process if capturing goes wrong?"""
+"""How are the inputs of a captured backward pass passed and freed, and is a capture that fails contained?"""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def first_inputs(graphs: Sequence[Graph]) -> str:
     """,
 )
 def inputs_are_one_list(s: Subject) -> None:
-    """A captured backward pass takes its inputs as one list, from which they can be freed one by one."""
+    """A captured backward pass takes its inputs as one list, so that they can be freed one by one."""
     forward = s.compile(lambda a, b, c: (a @ b @ c).sum()).target
     backward = s.compile_backward(lambda a, b, c: forward(a, b, c).backward())
     backward(*(s.randn(size, size + 1).requires_grad_() for size in (1, 2, 3)))
@@ -97,7 +97,7 @@ class Stealing(torch.nn.Module):
     },
 )
 def inputs_may_be_stolen(s: Subject) -> None:
-    """A program that may steal the list of its inputs empties it, and frees what was in it."""
+    """A graph module marked to steal its list of inputs empties that list, so that the tensors are freed."""
     adder = torch.fx.symbolic_trace(Stealing())
     set_locals_to_steal(adder, ["inputs"])
     program = s.compile(adder).target
@@ -121,7 +121,7 @@ def inputs_may_be_stolen(s: Subject) -> None:
     """,
 )
 def stolen_parameters_get_their_gradient(s: Subject) -> None:
-    """A parameter among stolen inputs is held by another name until its gradient has been assigned."""
+    """A parameter in a stolen list of inputs is kept alive until its .grad has been assigned."""
     parameter, active, codes = s.ones(100), s.full((100,), 2), list[CodeType]()
     run = s.act("capture by hand", lambda: capture(s, [parameter, active]))
     hook = register_bytecode_hook(lambda _, new_code: codes.append(new_code))
@@ -162,7 +162,7 @@ def owner(code: CodeType) -> str:
     """,
 )
 def abandoned_capture_is_contained(s: Subject) -> None:
-    """A capture that was begun and abandoned leaves the process as it was."""
+    """A capture of a backward pass that was begun and abandoned does not change what new tensors are."""
     s.act("begin a capture and give it up", lambda: abandon(s.ones(2)))
     s.tell("a new tensor is", type(torch.ones(2)).__name__)
 
@@ -182,7 +182,7 @@ def abandon(x: Tensor) -> None:
     """,
 )
 def failed_backward_is_contained(s: Subject) -> None:
-    """A backward pass that cannot be made raises what eager raises, and the next one is captured all the same."""
+    """A backward pass that fails in eager raises the same when captured, and the next one is captured all the same."""
     x = s.randn(3).requires_grad_()
     loss = x.sin().sum()
     loss.backward()
@@ -210,7 +210,7 @@ def refuse(_: Tensor) -> None:
     """,
 )
 def exceptions_of_hooks_arrive(s: Subject) -> None:
-    """What a hook raises comes out of the backward pass, and the next backward pass is unharmed."""
+    """What a hook raises comes out of the captured backward pass, and the next backward pass works."""
 
     def step(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> None:
         y = x.sin()
