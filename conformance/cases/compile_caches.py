@@ -79,7 +79,7 @@ PROGRAMS = {
     """,
 )
 def cached_code_is_for_its_program(s: Subject) -> None:
-    """What an earlier process has left in the caches serves no program that differs from its own in one thing."""
+    """Code that an earlier process has cached is not used for a program that differs from it in one detail."""
     for which in 0, 1, 0:
         s.elsewhere(differentiate, s.axis("differs"), which, shares_caches=True)
 
@@ -108,7 +108,7 @@ def mix(x: Tensor, y: Tensor, times: int = 2) -> Tensor:
     """,
 )
 def cached_code_is_for_its_inputs(s: Subject) -> None:
-    """What an earlier process has left in the caches serves no inputs that differ from its own in one property."""
+    """Cached code is not used for inputs of another dtype, layout, offset or requires_grad, or another int."""
     for which in 0, 1:
         s.elsewhere(call_with, s.axis("differs"), which, shares_caches=True)
 
@@ -140,7 +140,7 @@ def call_with(s: Subject, differs: str, which: int) -> None:
     """,
 )
 def cached_code_is_for_its_modes(s: Subject) -> None:
-    """What an earlier process has left in the caches serves no call in another mode than its own."""
+    """Cached code is not used in another autocast state, grad mode or default dtype than its own."""
     for which in 0, 1, 0:
         s.elsewhere(call_in_mode, s.axis("differs"), which, shares_caches=True)
 
@@ -194,7 +194,7 @@ class Affine(torch.nn.Module):
     """,
 )
 def cached_code_has_no_weights(s: Subject) -> None:
-    """What an earlier process has left in the caches for a module serves one with other weights, with those."""
+    """Code that an earlier process has cached for a module uses the weights and buffers of the present module."""
     for shift in 0, 1:
         s.elsewhere(apply_new, shift, shares_caches=True)
 
@@ -237,7 +237,7 @@ def choose(x: Tensor) -> Tensor:
     """,
 )
 def cached_code_is_for_its_sizes(s: Subject) -> None:
-    """What an earlier process has left in the caches for sizes of one kind does not serve sizes of another."""
+    """Cached code for dynamic sizes is not used for sizes that take another branch, or for size 1."""
     for sizes in (4, 5), (20, 30), (6, 40), (1,):
         s.elsewhere(call_with_sizes, sizes, shares_caches=True)
 
@@ -306,7 +306,7 @@ def damage(folder: Path, how: str) -> None:
     },
 )
 def sizes_are_remembered(s: Subject) -> None:
-    """A process of the same job knows from the first call which sizes have varied; one of another job does not."""
+    """A process with the same job_id knows from its first call which sizes have varied; one with another does not."""
     for number, sizes in enumerate([(3, 4), (5, 6)]):
         job = f"job {number}" if s.axis("job") == "other" else "job"
         s.elsewhere(call_in_job, job, sizes, shares_caches=True)

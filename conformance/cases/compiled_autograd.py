@@ -1,4 +1,4 @@
-"""Is a backward pass captured as one graph, compiled, and reused, with the gradients of eager?"""
+"""Does compiled autograd capture a backward pass as one graph and reuse it, with eager's gradients?"""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def new_models_share_a_capture(s: Subject) -> None:
     """,
 )
 def compiled_forward(s: Subject) -> None:
-    """The backward pass of a compiled forward pass is captured once, and serves all further steps."""
+    """The backward pass of a compiled model is captured once, and the capture is reused in all further steps."""
     model = s.place(nn.Sequential(nn.Linear(4, 4), nn.Sigmoid()))
     forward = s.compile(model, fullgraph=True).target
 
@@ -102,7 +102,7 @@ def accumulation_is_another_graph(s: Subject) -> None:
     """,
 )
 def uses_of_a_leaf_are_summed(s: Subject) -> None:
-    """The gradient of a leaf that is used several times is the sum over its uses."""
+    """In a captured backward pass, the gradient of a leaf that is used several times is the sum over its uses."""
 
     def step(x: Tensor, y: Tensor) -> Tensor:
         y.grad = None
@@ -151,7 +151,7 @@ def mix(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     """,
 )
 def gradients_are_returned(s: Subject) -> None:
-    """`torch.autograd.grad` returns the gradients and leaves the accumulated ones alone."""
+    """In a captured backward pass, `torch.autograd.grad` returns the gradients and leaves .grad alone."""
     gradients = s.compile_backward(lambda x, y, z: torch.autograd.grad(mix(x, y, z), [y, z]))
     y, z = s.randn(1, 4).requires_grad_(), s.randn(1, 4).requires_grad_()
     for _ in range(3):
@@ -169,7 +169,7 @@ def gradients_are_returned(s: Subject) -> None:
     """,
 )
 def gradients_of_some_leaves(s: Subject) -> None:
-    """`torch.autograd.grad` runs nothing that does not lead to the leaves that it is asked for."""
+    """In a captured pass, `torch.autograd.grad` runs nothing that does not lead to the leaves it is asked for."""
     gradients = s.compile_backward(
         lambda x, y, z: torch.autograd.grad(mix(x, unreachable(y), z), [z])
     )
@@ -189,7 +189,7 @@ def gradients_of_some_leaves(s: Subject) -> None:
     """,
 )
 def backward_fills_all_leaves(s: Subject) -> None:
-    """`Tensor.backward` returns nothing and leaves a gradient in every leaf."""
+    """A captured `Tensor.backward` returns nothing and leaves a gradient in every leaf."""
     backward = s.compile_backward(lambda x, y, z: mix(x, y, z).backward())
     y, z = s.randn(1, 4).requires_grad_(), s.randn(1, 4).requires_grad_()
     for _ in range(3):
@@ -208,7 +208,7 @@ def backward_fills_all_leaves(s: Subject) -> None:
     """,
 )
 def backward_fills_some_leaves(s: Subject) -> None:
-    """`Tensor.backward` with `inputs` leaves gradients in these alone, and runs nothing that leads elsewhere."""
+    """A captured `Tensor.backward(inputs=...)` fills .grad of these alone, and runs nothing that leads elsewhere."""
 
     def step(x: Tensor, y: Tensor, z: Tensor, other: Tensor) -> None:
         torch.sigmoid(x * y * z * unreachable(other)).sum().backward(inputs=[y, z])
@@ -231,7 +231,7 @@ def backward_fills_some_leaves(s: Subject) -> None:
     """,
 )
 def other_leaves_need_another_capture(s: Subject) -> None:
-    """What was captured for one leaf does not serve another leaf of the same program."""
+    """A backward pass captured for one leaf in `inputs` is not used for another leaf of the same program."""
     backward = s.compile_backward(lambda x, y, z, leaf: (x * y * z).sum().backward(inputs=[leaf]))
     x, y, z = (s.randn(5).requires_grad_() for _ in range(3))
     for leaf in x, y, x:
@@ -267,7 +267,7 @@ sine.register_autograd(_differentiate, setup_context=_keep)
     """,
 )
 def operators_bring_their_formula(s: Subject) -> None:
-    """The backward formula of an operator that was registered from Python is part of the captured graph."""
+    """The backward of a custom operator that was registered from Python is part of the captured graph."""
     backward = s.compile_backward(lambda x: sine(x.clone()).sum().backward())
     for _ in range(2):
         backward(s.randn(3).requires_grad_())

@@ -61,7 +61,7 @@ def look_at(parts: Any, look: Callable[[Any], Any]) -> Any:
     """,
 )
 def copy_of_a_compiled_module(s: Subject) -> None:
-    """A copy of a compiled module is compiled too, has weights of its own, and each of the two is trained alone."""
+    """A deep copy or unpickled copy of a compiled module is compiled too, with weights and gradients of its own."""
     module = layers(s)
     first = s.compile(module, name="first")
     first(s.randn(4, 3)).sum().backward()
@@ -89,7 +89,7 @@ def copy_of_a_compiled_module(s: Subject) -> None:
     """,
 )
 def state_goes_from_one_to_another(s: Subject) -> None:
-    """A state that one compiled module saved and another one loads is what that computes with from then on."""
+    """A state_dict that one compiled module saved and another one loads is used in the other's next call."""
     first, second = (s.compile(layers(s), name=name) for name in ("first", "second"))
     for program in first, second:
         program(s.randn(4, 3))
@@ -117,7 +117,7 @@ def state_goes_from_one_to_another(s: Subject) -> None:
     """,
 )
 def names_of_the_state(s: Subject) -> None:
-    """The state of a compiled module has its names behind `_orig_mod.`, and that of the module itself as they were."""
+    """Keys in a compiled module's state_dict begin with `_orig_mod.`; those of the module itself stay as they were."""
     module = s.place(nn.Linear(2, 2))
     program = s.compile(module)
     program(s.randn(2))
@@ -175,7 +175,7 @@ def settings(s: Subject) -> dict[str, Any]:
     """,
 )
 def attributes_are_set_on_the_wrapper(s: Subject) -> None:
-    """Whatever is set on a compiled module, or deleted from it, is set or deleted in the module, for the next call."""
+    """Setting or deleting an attribute of a compiled module does so in the module itself, for the next call."""
     module = s.place(Shifted())
     program, x = s.compile(module), s.randn(3, 2)
     program(x)
@@ -212,7 +212,7 @@ def register(module: nn.Module, name: str, value: Any) -> None:
     """,
 )
 def part_is_registered_on_the_wrapper(s: Subject) -> None:
-    """A part, parameter or buffer that is registered on a compiled module is used in its next call."""
+    """A submodule, parameter or buffer that is registered on a compiled module is used in its next call."""
     module, name = s.place(Shifted()), s.axis("name")
     program, x = s.compile(module), s.randn(3, 2)
     program(x)
@@ -235,7 +235,7 @@ def part_is_registered_on_the_wrapper(s: Subject) -> None:
     """,
 )
 def parts_of_a_compiled_sequence(s: Subject) -> None:
-    """The parts of a compiled sequence can be counted, indexed, sliced and run through, as those of the sequence."""
+    """A compiled nn.Sequential can be measured by len, indexed, sliced and iterated as the original can."""
     program = s.compile(layers(s))
     program(s.randn(4, 3))
     parts: Any = program.target
@@ -259,7 +259,7 @@ def parts_of_a_compiled_sequence(s: Subject) -> None:
     """,
 )
 def hooks_of_the_wrapper(s: Subject) -> None:
-    """A hook that is registered on a compiled module runs once in each call, from then on until it is removed."""
+    """A forward hook or pre-hook registered on a compiled module runs once in each call until it is removed."""
     seen: list[Any] = []
     program = s.compile(layers(s))
     program(s.randn(4, 3))
@@ -291,7 +291,7 @@ def hooks_of_the_wrapper(s: Subject) -> None:
     """,
 )
 def compiled_part_of_a_module(s: Subject) -> None:
-    """A compiled module that is a part of another is trained, frozen, converted and evaluated with the whole."""
+    """A compiled submodule is trained, frozen, converted to another dtype and put in eval mode with its model."""
     part = s.compile(layers(s), name="part").target
     model = nn.Sequential(part, s.place(nn.Linear(3, 1)))
     whole = s.compile(model, name="whole", disable=True)
@@ -329,7 +329,7 @@ def doubling(seen: list[Any]) -> Callable[..., Any]:
     """,
 )
 def compiled_twice(s: Subject) -> None:
-    """A compiled module that is compiled again is still the module that it was, and its hooks run."""
+    """A compiled module that is compiled again is still a module, and its forward hooks run once in each call."""
     seen: list[Any] = []
     module = s.place(nn.Linear(2, 2))
     module.register_forward_hook(doubling(seen))
@@ -348,7 +348,7 @@ def compiled_twice(s: Subject) -> None:
     """,
 )
 def program_is_a_coroutine(s: Subject) -> None:
-    """A program that waits for others, between operations on tensors, computes what it should when it is run."""
+    """A compiled `async` function that awaits between operations on tensors gives eager's results."""
 
     async def program(x: Tensor) -> Any:
         y = x * 2
@@ -382,7 +382,7 @@ def forwarded(*args: Any, **kwargs: Any) -> Any:
     """,
 )
 def argument_by_name_is_left_out(s: Subject) -> None:
-    """A tensor that one call passes by name, and another one leaves out, is used in the first alone."""
+    """A keyword argument that one call passes and the next one leaves out is used in the first alone."""
     program = s.compile(Sum() if s.axis("what") == "module" else forwarded)
     x, y, z = s.randn(2), s.randn(2), s.randn(2)
     program(x, y, z=z)

@@ -40,7 +40,7 @@ def mark_twice(x: Tensor) -> Tensor:
     },
 )
 def function_is_left_alone(s: Subject) -> None:
-    """A disabled function runs as it is, and so does all that it calls, unless only it was disabled."""
+    """A function under torch.compiler.disable runs in eager, and all that it calls does, unless recursive=False."""
     disabled: Any = torch.compiler.disable(mark_twice, recursive=s.axis("recursive"))
     program = s.compile(lambda x: disabled(mark(x) * 100) + mark(x) * 1000, tell=True)
     for _ in range(2):
@@ -59,7 +59,7 @@ def function_is_left_alone(s: Subject) -> None:
     """,
 )
 def program_asks_whether_it_is_compiled(s: Subject) -> None:
-    """A program is told that it is compiled, and not exported, in each call of compiled code and in no other."""
+    """In compiled calls is_compiling() is true and is_exporting() false; outside of them is_compiling() is false."""
 
     def ask(x: Tensor) -> Any:
         compiler = torch.compiler
@@ -85,7 +85,7 @@ def program_asks_whether_it_is_compiled(s: Subject) -> None:
     """,
 )
 def result_is_assumed_constant(s: Subject) -> None:
-    """A result that is assumed constant is computed once a graph, and kept whatever becomes of what it came from."""
+    """With assume_constant_result, a function is run once for each graph, and its result is kept in the graph."""
     asked: list[int] = []
 
     def ask() -> int:
@@ -135,7 +135,7 @@ def stretch(x: Tensor, factor: float) -> Tensor:
     },
 )
 def function_is_one_node(s: Subject) -> None:
-    """A function that goes into the graph as it is computes what it computes in eager, and has eager's gradients."""
+    """A function under allow_in_graph or nonstrict_trace has eager's results and eager's gradients."""
     dynamo: Any = torch._dynamo  # noqa: SLF001 - the documented name
     make = {"allow_in_graph": dynamo.allow_in_graph, "nonstrict_trace": dynamo.nonstrict_trace}
 
@@ -185,7 +185,7 @@ def counted(how: str, runs: list[int]) -> Any:
     """,
 )
 def function_in_the_graph_is_not_run_again(s: Subject) -> None:
-    """What a function that goes into the graph as it is reads and does is read and done at compile time alone."""
+    """A function under allow_in_graph or nonstrict_trace reads globals and has effects at compile time alone."""
     runs: list[int] = []
     rebind(2.0)
     opaque = counted(s.axis("how"), runs)
@@ -214,7 +214,7 @@ def function_in_the_graph_is_not_run_again(s: Subject) -> None:
     """,
 )
 def stance_forces_eager(s: Subject) -> None:
-    """While eager is forced nothing compiled runs; afterwards what was compiled before is used again."""
+    """Under the stance force_eager nothing compiled runs; afterwards what was compiled before is used again."""
     program = s.compile(mark_twice, tell=True)
     forced = torch.compiler.set_stance("force_eager")(program)
     torch.compiler.set_stance("default")
@@ -253,7 +253,7 @@ def stance_forces_eager(s: Subject) -> None:
     },
 )
 def stance_forbids_recompilation(s: Subject) -> None:
-    """Where recompiling is forbidden, calls that fit use what is compiled; others run in eager, or fail."""
+    """Under eager_on_recompile or fail_on_recompile, calls that no graph fits run in eager or raise; others reuse."""
     program = s.compile(lambda x: x * 2 + 1)
     program(s.randn(2))
     with torch.compiler.set_stance(s.axis("stance")):
@@ -283,7 +283,7 @@ def stance_forbids_recompilation(s: Subject) -> None:
     },
 )
 def stance_runs_the_first_call_in_eager(s: Subject) -> None:
-    """Where the first call is not compiled for itself, the second is compiled for all sizes that the two differ in."""
+    """Under eager_then_compile (or its aot_eager form), sizes that differ in the first two calls become dynamic."""
     program = s.compile(lambda x: x * 2 + 1)
     with torch.compiler.set_stance(s.axis("stance")):
         for size in 2, 3, 4, 5:
@@ -302,7 +302,7 @@ def stance_runs_the_first_call_in_eager(s: Subject) -> None:
     """,
 )
 def stance_forces_a_backend(s: Subject) -> None:
-    """While a backend is forced it compiles what is called, and before and after what it compiled is not used."""
+    """Under set_stance(force_backend=...) that backend compiles; before and after, its code is not used."""
     seen: list[int] = []
 
     def other(graph: Any, inputs: Any) -> Any:
@@ -328,7 +328,7 @@ def stance_forces_a_backend(s: Subject) -> None:
     """,
 )
 def stance_is_not_set_inside(s: Subject) -> None:
-    """A program that sets the stance while it is compiled is refused, and the stance is what it was."""
+    """A compiled program that calls set_stance raises, and later calls are as before."""
 
     def program(x: Tensor, sets: bool) -> Tensor:  # noqa: FBT001 - the program's own
         if sets:
@@ -349,7 +349,7 @@ def stance_is_not_set_inside(s: Subject) -> None:
     """,
 )
 def guards_that_differ_are_still_checked(s: Subject) -> None:
-    """Where guards are skipped after a warm-up, each call still finds the graph that was compiled for its like."""
+    """With skip_guard_eval_unsafe after a warm-up, each call still uses the graph that was compiled for its like."""
     program = s.compile(lambda x, name: x * 2 if name == "a" else x.sum(0), dynamic=False)
     calls = [(s.randn(2, 2), "a"), (s.randn(2, 2), "b"), (s.randn(3, 3), "b")]
     for args in calls:

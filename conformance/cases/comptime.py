@@ -1,4 +1,4 @@
-"""Can code that runs at compile time look at and steer the compilation, and leave the result alone?"""
+"""Can code given to torch._dynamo.comptime look at and steer the compilation, and leave the result alone?"""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def speak(_: ComptimeContext) -> None:
     """,
 )
 def once_per_compilation(s: Subject) -> None:
-    """Code given to comptime runs in each compilation, and in no call of what was compiled."""
+    """Code given to comptime runs in each compilation, and not in calls that reuse what was compiled."""
 
     def program(x: Tensor) -> Tensor:
         y = x * 2
@@ -128,7 +128,7 @@ def use_everything(value: object) -> None:
     """,
 )
 def free_variable(s: Subject) -> None:
-    """Code that uses variables of the function around it never runs, and costs the compilation."""
+    """Code given to comptime that uses closure variables does not run, and leaves its program uncompiled."""
     seen: list[str] = []
 
     def program(x: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ def free_variable(s: Subject) -> None:
     """,
 )
 def sleep(s: Subject) -> None:
-    """Sleep at compile time delays the compilation that comes across it, and nothing else."""
+    """A comptime.sleep delays the compilation that reaches it, and no other call."""
 
     def program(x: Tensor, flag: bool) -> Tensor:  # noqa: FBT001 - the program's own
         if flag:
@@ -184,7 +184,7 @@ def sleep(s: Subject) -> None:
     """,
 )
 def variable_of_the_enclosing_function(s: Subject) -> None:
-    """Code in an inner function finds the variables that the function captured."""
+    """Code given to comptime in an inner function can read the variables that this function has captured."""
 
     def program(x: Tensor) -> Tensor:
         z = 3
@@ -217,7 +217,7 @@ def show_of_caller(context: ComptimeContext) -> None:
     """,
 )
 def variable_of_the_caller(s: Subject) -> None:
-    """Code in a called function finds the variables of the calling one, by its level and as its parent."""
+    """Code given to comptime in a called function can read its caller's variables, by stacklevel or by parent."""
 
     def inner(x: Tensor) -> Tensor:
         comptime(show_of_caller)
@@ -239,7 +239,7 @@ def variable_of_the_caller(s: Subject) -> None:
     """,
 )
 def unknown_variable(s: Subject) -> None:
-    """To ask for a variable that does not exist is an error."""
+    """Code given to comptime that asks for a variable that does not exist raises an error."""
 
     def program(x: Tensor) -> Tensor:
         comptime(lambda context: context.get_local("nobody"))
@@ -270,7 +270,7 @@ def unknown_variable(s: Subject) -> None:
     """,
 )
 def read_and_extend(s: Subject) -> None:
-    """What the compiler knows of a variable can be asked, and operations can be added to the graph."""
+    """Code given to comptime can ask what the compiler knows of a variable, and add operations to the graph."""
 
     def program(x: Tensor) -> Tensor:
         y = x * 2
@@ -318,7 +318,7 @@ def extend(context: ComptimeContext) -> None:
     """,
 )
 def graph_break(s: Subject) -> None:
-    """Code at compile time breaks the graph where it asks for it, once each time, and nowhere else."""
+    """Code given to comptime breaks the graph where it asks for a graph break, and nowhere else."""
 
     def whole(x: Tensor) -> Tensor:
         y = x * 2
@@ -347,7 +347,7 @@ def graph_break(s: Subject) -> None:
     """,
 )
 def graph_break_in_a_full_graph(s: Subject) -> None:
-    """A graph break that is asked for in a program that must be one graph is an error that names it."""
+    """With fullgraph=True, a graph break that is asked for by comptime raises an error that names it."""
 
     def program(x: Tensor) -> Tensor:
         comptime.graph_break()
@@ -372,7 +372,7 @@ def graph_break_in_a_full_graph(s: Subject) -> None:
     """,
 )
 def force_static(s: Subject) -> None:
-    """A size can be made static at compile time: another size has a graph of its own."""
+    """A size given to comptime.force_static is static: another size has a graph of its own."""
 
     def program(x: Tensor) -> Tensor:
         comptime.force_static(x.size(0))
@@ -397,7 +397,7 @@ def force_static(s: Subject) -> None:
     },
 )
 def assert_static(s: Subject) -> None:
-    """A size can be asserted to be static at compile time: that a dynamic one is not is an error."""
+    """A comptime.assert_static raises if the size is dynamic, and does nothing if it is static."""
 
     def program(x: Tensor) -> Tensor:
         comptime.assert_static(x.size(0))

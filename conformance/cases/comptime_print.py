@@ -1,4 +1,4 @@
-"""Can the state of a compilation be printed while it goes on, and does the graph stay whole?"""
+"""Can comptime print the state of a compilation while it goes on, and does the graph stay whole?"""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def count(*texts: str) -> int:
     },
 )
 def local_variables(s: Subject) -> None:
-    """The local variables that have a value so far can be printed, with what is known of them."""
+    """Local variables that have a value so far can be printed by comptime, with what is known of them."""
 
     def program(x: Tensor) -> Tensor:
         y = x * 2
@@ -126,7 +126,7 @@ def local_variables(s: Subject) -> None:
     },
 )
 def value_stack(s: Subject) -> None:
-    """The operands that wait in a frame can be printed, from a callee and inside an expression."""
+    """The value stack of a frame can be printed by comptime, from a callee and inside an expression."""
 
     def operand(x: Tensor) -> Tensor:
         comptime(lambda context: context.print_value_stack(stacklevel=1, file=PAGE))
@@ -166,7 +166,7 @@ def write_graph(context: ComptimeContext) -> None:
     """,
 )
 def graph(s: Subject) -> None:
-    """The graph can be printed as far as it is traced."""
+    """The graph can be printed by comptime as far as it is traced, in short form or in full."""
 
     def program(x: Tensor) -> Tensor:
         y = x * 2
@@ -197,7 +197,7 @@ def graph(s: Subject) -> None:
     """,
 )
 def bytecode(s: Subject) -> None:
-    """The bytecode of the frame can be printed, with one arrow at the instruction that comes next."""
+    """The bytecode of the frame can be printed by comptime, with one arrow at the instruction that comes next."""
 
     def program(x: Tensor) -> Tensor:
         y = x * 2
@@ -238,7 +238,7 @@ def bytecode(s: Subject) -> None:
     """,
 )
 def backtrace(s: Subject) -> None:
-    """The stack of the code that is traced can be printed, callees included."""
+    """The stack of the code that is traced can be printed by comptime, callees included."""
 
     def g(x: Tensor) -> Tensor:
         comptime(lambda context: context.print_bt(file=PAGE))
@@ -320,7 +320,7 @@ def guards(s: Subject) -> None:
     },
 )
 def guards_of_a_number(s: Subject) -> None:
-    """The printed guards tell a number whose value counts from one of which only the type counts."""
+    """Guards that comptime prints show whether a number is guarded by its value or only by its type."""
 
     def program(x: Tensor, n: int) -> Tensor:
         y = x * n

@@ -1,4 +1,4 @@
-"""Can what the compiler knows of each value be printed while it compiles?"""
+"""Can comptime print what the compiler knows of each value?"""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def values(s: Subject) -> None:
     },
 )
 def containers(s: Subject) -> None:
-    """Containers are printed with what they hold."""
+    """Containers are printed by comptime with what they hold."""
 
     def program(x: Tensor) -> Tensor:
         y = x * 2
@@ -221,7 +221,7 @@ def containers(s: Subject) -> None:
     """,
 )
 def plain_values(s: Subject) -> None:
-    """Constants, functions, classes and objects of any class can be printed as well."""
+    """Constants, functions, classes and instances of any class can be printed by comptime."""
 
     def program(x: Tensor) -> Tensor:
         y = x * 2
@@ -256,7 +256,7 @@ def plain_values(s: Subject) -> None:
     },
 )
 def captured_variable(s: Subject) -> None:
-    """A variable that an inner function captures can be printed like any other."""
+    """A variable that an inner function captures can be printed by comptime like any other."""
 
     def program(x: Tensor, z: Tensor) -> Tensor:
         y = x * 2

@@ -1,4 +1,4 @@
-"""Is a word, a flag or another constant that is passed the one of the call?"""
+"""Is a string, an enum member, a dtype or another constant that is passed the one of the call?"""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ CONSTANTS: dict[str, tuple[Callable[..., Any], Any, Any]] = {
     },
 )
 def constant_is_passed(s: Subject) -> None:
-    """A constant that is passed is the one of the call, at one graph a value, and the graphs stay in use."""
+    """A string, enum member, dtype, slice or other constant argument is the one of the call, at one graph a value."""
     function, first, other = CONSTANTS[s.axis("kind")]
     program, x = s.compile(function), s.randn(2, 2, 2, 3)
     for constant in first, other, first, other:
@@ -129,7 +129,7 @@ def constant_is_passed(s: Subject) -> None:
     """,
 )
 def number_selects_a_dimension(s: Subject) -> None:
-    """The dimension that a program is given is the one that it works on, counted from either end."""
+    """The `dim` argument of a reduction or select is the one of the call, counted from either end."""
 
     def program(x: Tensor, dim: int, keep: bool) -> tuple[Tensor, ...]:  # noqa: FBT001 - the program's own
         return x.sum(dim, keepdim=keep), x.argmax(dim), x.softmax(dim), x.select(dim, -1)
@@ -149,7 +149,7 @@ def number_selects_a_dimension(s: Subject) -> None:
     """,
 )
 def number_is_compared_with_true(s: Subject) -> None:
-    """Of numbers only 1 is equal to True and none is it, also once the number has varied."""
+    """An int argument is never taken for a bool, and equals True only if it is 1, also once ints have varied."""
 
     def program(x: Tensor, n: int) -> tuple[Any, ...]:
         same = n is True, isinstance(n, bool), type(n).__name__

@@ -1,4 +1,4 @@
-"""Does the next call see what a container that is passed holds, in which order, and of which kind it is?"""
+"""Does each call see what a container argument holds, in which order, and of which type it is?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     """,
 )
 def list_grows_and_shrinks(s: Subject) -> None:
-    """A list has the tensors that are in it at the time of the call, be it empty, grown or shrunk."""
+    """A list argument is read as it is at the time of the call, be it empty, grown or shrunk."""
 
     def program(tensors: list[Tensor]) -> tuple[Any, ...]:
         return sum(tensors, torch.ones(())), len(tensors), tensors[-1:] == []
@@ -59,7 +59,7 @@ def list_grows_and_shrinks(s: Subject) -> None:
     """,
 )
 def entries_change_places(s: Subject) -> None:
-    """The entries of a dict come in its order at the time of the call, and each under its own key."""
+    """A dict argument is iterated in its order at the time of the call, with each value under its own key."""
 
     def program(table: dict[str, Tensor]) -> tuple[Any, ...]:
         total = torch.zeros(())
@@ -89,7 +89,7 @@ def entries_change_places(s: Subject) -> None:
     """,
 )
 def keys_come_and_go(s: Subject) -> None:
-    """Whether a dict has a key is asked at each call; a key that is neither read nor counted costs nothing."""
+    """Whether a dict has a key is asked in each call; keys that the program never asks for cause no recompilation."""
 
     def program(x: Tensor, table: dict[str, Any]) -> Tensor:
         return x * table.get("scale", 2) + (10 if "shift" in table else 0)  # type: ignore[no-any-return]
@@ -139,7 +139,7 @@ PAIRS: dict[str, tuple[Callable[..., Any], Any, Any]] = {
     """,
 )
 def containers_differ(s: Subject) -> None:
-    """Containers that differ in what the program asks of them are told apart, and each graph stays in use."""
+    """Containers that differ in type, length, members, nesting or values are told apart, at one graph each."""
     function, first, other = PAIRS[s.axis("respect")]
     program = s.compile(function)
     for container in first, other, first, other:
@@ -183,7 +183,7 @@ KINDS: dict[str, Callable[[Tensor, Tensor, bool], Any]] = {
     """,
 )
 def fields_are_read(s: Subject) -> None:
-    """The fields of a record are those of the record of the call, at one graph a value of its flag."""
+    """The fields of a named tuple, dataclass or namespace are those of the call, at one graph a value of its flag."""
     make = KINDS[s.axis("kind")]
     program = s.compile(lambda record: record.x * 2 - record.y if record.flag else -record.y)
     for flag in True, True, False, True, False:
@@ -223,7 +223,7 @@ LIBRARY: dict[str, Callable[[Sequence[Tensor]], Any]] = {
     """,
 )
 def containers_of_the_library(s: Subject) -> None:
-    """A container of Python's library gives what it holds at the time of the call, in its own order."""
+    """A deque, OrderedDict, defaultdict, ChainMap or the like is read as it is in the call, in its own order."""
 
     def program(x: Tensor, container: Any) -> Tensor:
         found = container.values() if hasattr(container, "values") else container
@@ -258,7 +258,7 @@ class Noting(dict):  # type: ignore[type-arg]
     """,
 )
 def mappings_of_ones_own(s: Subject) -> None:
-    """A mapping of a class of one's own gives what its own methods give, in the place of a dict."""
+    """A dict subclass or UserDict that is passed instead of a dict is read by its own methods."""
 
     def program(table: Mapping[str, Tensor]) -> Tensor:
         return table["x"] + len(table) * 100
@@ -278,7 +278,7 @@ def mappings_of_ones_own(s: Subject) -> None:
     """,
 )
 def tensors_are_keys(s: Subject) -> None:
-    """A tensor that is a key stands for itself: another one of equal numbers finds nothing."""
+    """A tensor as a dict key is looked up by identity: another tensor of equal values is not found."""
 
     def program(x: Tensor, table: dict[Any, Any]) -> Tensor:
         return x * table[x] if x in table else x - 1
@@ -299,7 +299,7 @@ def tensors_are_keys(s: Subject) -> None:
     """,
 )
 def entry_is_another_container(s: Subject) -> None:
-    """Two names for one list are one list: what the program appends by one of them is there by the other."""
+    """Where one list is passed as two arguments, what the program appends to the first is also in the second."""
 
     def program(x: Tensor, first: list[Any], second: list[Any]) -> Tensor:
         first.append(x * 2)

@@ -1,4 +1,4 @@
-"""Do loops and scans over tensors, and what a checkpoint keeps, come out in compiled code as in eager?"""
+"""Do while_loop, scan, map and selective checkpointing give eager's results in compiled code?"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = 6
     """,
 )
 def loop_runs_as_often_as_data_say(s: Subject) -> None:
-    """A loop on data runs as often as the data of its call ask for, also never, in one graph for all calls."""
+    """A torch.while_loop runs as often as the data of its call say, also never, in one graph for all calls."""
 
     def program(x: Tensor, limit: Tensor) -> Any:
         def goes_on(x: Tensor, times: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ def loop_runs_as_often_as_data_say(s: Subject) -> None:
     """,
 )
 def loop_captures_tensors(s: Subject) -> None:
-    """A loop computes with the tensors that it captures, as they are at the time of the call."""
+    """A torch.while_loop computes with the tensors that it captures, as they are at the time of the call."""
     weight = s.ones(1)
 
     def program(x: Tensor) -> Any:
@@ -84,7 +84,7 @@ def loop_captures_tensors(s: Subject) -> None:
     """,
 )
 def state_is_carried_along(s: Subject) -> None:
-    """A scan carries its state from each part to the next, gives what each step gives, and has eager's gradients."""
+    """A scan carries its state from step to step, forwards or in reverse, and has eager's gradients."""
     weight = s.randn(2).requires_grad_()
 
     def program(start: Tensor, parts: Tensor) -> Any:
@@ -113,7 +113,7 @@ def state_is_carried_along(s: Subject) -> None:
     """,
 )
 def parts_are_combined(s: Subject) -> None:
-    """What is combined part by part is, at each part, the combination of all parts so far, whatever their number."""
+    """An associative_scan gives at each place the combination of all up to it, in either direction, at any length."""
 
     def combine(left: Any, right: Any) -> Any:
         return left[0] * right[0], left[1] * right[0] + right[1]
@@ -143,7 +143,7 @@ def parts_are_combined(s: Subject) -> None:
     """,
 )
 def parts_are_mapped(s: Subject) -> None:
-    """A function that is mapped over parts gives for each what it gives alone, with eager's gradients."""
+    """A function that is mapped over the rows of a tensor gives for each row what it gives alone, gradients too."""
     weight = s.randn(2).requires_grad_()
     program = s.compile(lambda x, y: map_parts(lambda part, y: (part * weight + y).sin(), x, y))
     for length in 3, 4, 5, 1:
@@ -191,7 +191,7 @@ def contexts() -> Any:
     """,
 )
 def policy_says_what_is_kept(s: Subject) -> None:
-    """What a policy keeps of a part is computed once, and what it does not keep is computed again for the gradients."""
+    """In selective checkpointing, operators that the policy saves run once, others again in the backward pass."""
     runs: dict[str, list[int]] = {"kept": [], "dropped": []}
     kept, dropped = (operator(name, runs[name]) for name in runs)
 

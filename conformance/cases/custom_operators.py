@@ -1,4 +1,4 @@
-"""Do operators of a program's own run in compiled code as they were declared: opaque, writing, differentiable?"""
+"""Do custom operators act in compiled code as they were declared: opaque, mutating, differentiable?"""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ scale_as_set.register_fake(like)
     """,
 )
 def operator_is_opaque(s: Subject) -> None:
-    """The code of an operator is run in each call, once, with numbers, and reads what is there at that time."""
+    """The code of a custom operator runs once in each call, and reads Python state as it is at that time."""
     program = s.compile(lambda x: scale_as_set(x + 1) - 1)
     SETTINGS["calls"].clear()
     for factor in 2.0, 3.0, 2.0:
@@ -97,7 +97,7 @@ odd_product.register_autograd(differentiate, setup_context=keep)
     """,
 )
 def own_rule_is_followed(s: Subject) -> None:
-    """The gradients of an operator are those of its own rule, for those of its arguments that need them."""
+    """The gradients of a custom operator are those of its registered backward, for arguments that need them."""
     program = s.compile(lambda x, y, power: odd_product(x.sin(), y, power).exp())
     for needs, power in (
         ((True, True), 2),
@@ -132,7 +132,7 @@ accumulate.register_fake(lambda _, out, log=None: like(out, log))
     """,
 )
 def arguments_are_written(s: Subject) -> None:
-    """What an operator declares to write is written in the order of the program, into parts of tensors as well."""
+    """Arguments that a custom operator declares as mutated, views included, are written in the program's order."""
 
     def program(x: Tensor, total: Tensor, log: Tensor | None) -> Tensor:
         first = accumulate(x, total[1:], log)
@@ -166,7 +166,7 @@ shift_all.register_fake(lambda *_: None)
     """,
 )
 def lists_of_arguments_are_written(s: Subject) -> None:
-    """An operator that writes all tensors of a list writes those of the call, however many, inner ones included."""
+    """A custom operator that mutates a list of tensors mutates all that it is passed, intermediate ones included."""
 
     def program(tensors: list[Tensor]) -> Tensor:
         inner = tensors[0] * 2
@@ -209,7 +209,7 @@ def _(x: Tensor, *_: Any, dtype: Any = None, sizes: Any = None, **__: Any) -> An
     """,
 )
 def arguments_of_all_kinds_arrive(s: Subject) -> None:
-    """Numbers, texts, lists, flags, dtypes and what is left out arrive at an operator as the program gives them."""
+    """A custom operator gets numbers, strings, lists, flags, dtypes and defaults as the program passes them."""
     program = s.compile(lambda x, kwargs: describe(x.neg(), **kwargs))
     for kwargs in (
         {"weights": [1.0]},
@@ -242,7 +242,7 @@ def _(x: Tensor) -> Tensor:
     """,
 )
 def size_depends_on_data(s: Subject) -> None:
-    """An operator that gives as many numbers as the data ask for gives as many in each call, none included."""
+    """A custom operator whose result has a data-dependent size gives eager's size in each call, zero included."""
     program = s.compile(lambda x: positives(x * 1) * 2 + x.sum())
     for x in s.randn(8), s.ones(8), s.ones(8) * -1, s.randn(8):
         program(x)
@@ -268,7 +268,7 @@ def _(x: Tensor) -> Tensor:
     """,
 )
 def layout_is_kept(s: Subject) -> None:
-    """An operator gets its arguments laid out as they are in the program, also those that were computed on the way."""
+    """A custom operator gets its arguments with eager's strides, also those that the program computed."""
 
     def program(x: Tensor) -> tuple[Tensor, ...]:
         turned = (x * 2).transpose(0, 1)
@@ -299,7 +299,7 @@ record.register_fake(lambda *_: None)
     """,
 )
 def operator_without_results_runs(s: Subject) -> None:
-    """An operator that gives nothing back runs all the same, in its place in the program."""
+    """A custom operator that returns nothing runs all the same, in its place in the program."""
 
     def program(x: Tensor) -> Tensor:
         record(x, "before")
@@ -330,7 +330,7 @@ def without_fake(x: Tensor) -> Tensor:
     """,
 )
 def result_is_not_described(s: Subject) -> None:
-    """A program with an operator that does not describe its result is refused, each time that it is called."""
+    """A program with a custom operator that has no fake implementation is refused, each time that it is called."""
     program = s.compile(lambda x: without_fake(x * 2) + 1)
     for _ in range(2):
         s.attempt(program, s.randn(3))
@@ -358,7 +358,7 @@ def _(info: Any, dims: Any, x: Tensor) -> Any:
     """,
 )
 def rule_for_batches_is_followed(s: Subject) -> None:
-    """In a program that is mapped over a batch an operator follows its rule for batches, and elsewhere it does not."""
+    """A custom operator follows its registered vmap rule under torch.vmap, and elsewhere it does not."""
     program = s.compile(lambda x: torch.vmap(twice, in_dims=1)(x) + twice(x).t())
     for _ in range(2):
         program(s.randn(2, 3))
