@@ -1,4 +1,4 @@
-"""Does a program whose numbers and sizes depend on data follow the data of the call?"""
+"""Does a program whose values and sizes depend on data follow the data of each call?"""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ READINGS: dict[str, Callable[[Tensor], Any]] = {
     },
 )
 def value_is_read(s: Subject) -> None:
-    """A Python value that a program reads from a tensor is the one in the tensor of the call."""
+    """A Python value that is read from a tensor, by item(), bool(), tolist() or the like, is that of the call."""
     read = READINGS[s.axis("way")]
 
     def program(x: Tensor) -> tuple[Tensor, Any]:
@@ -73,7 +73,7 @@ def value_is_read(s: Subject) -> None:
     """,
 )
 def value_is_captured(s: Subject) -> None:
-    """With the flag that captures values, one whole graph computes with whatever value is in the tensor."""
+    """With capture_scalar_outputs, one full graph computes with whatever value item() or tolist() reads."""
     s.config(capture_scalar_outputs=True)
     read = READINGS[s.axis("way")]
 
@@ -98,7 +98,7 @@ def value_is_captured(s: Subject) -> None:
     """,
 )
 def value_decides(s: Subject) -> None:
-    """A branch on a number in a tensor is taken by the number of the call; each way is compiled once."""
+    """A branch on a tensor's value is taken by the value of the call; each branch is compiled once."""
 
     def program(x: Tensor) -> Tensor:
         y = x * 2
@@ -119,7 +119,7 @@ def value_decides(s: Subject) -> None:
     """,
 )
 def place_is_in_a_tensor(s: Subject) -> None:
-    """Numbers are looked up, and added, at the place that a tensor of the call holds."""
+    """Indexing, index_select and index_add use the index that the tensor of the call holds, in one graph."""
 
     def program(x: Tensor, place: Tensor) -> tuple[Tensor, ...]:
         return x.index_select(0, place) * 2, x[place] - 1, x.index_add(0, place, x[:1] + 5)
@@ -150,7 +150,7 @@ SELECTIONS: dict[str, Callable[[Tensor], Any]] = {
     """,
 )
 def numbers_are_selected(s: Subject) -> None:
-    """With the flag that captures sizes, one whole graph gives as many numbers as the data ask for, none included."""
+    """With capture_dynamic_output_shape_ops, one full graph selects as many elements as the data say, or none."""
     s.config(capture_dynamic_output_shape_ops=True)
     program = s.compile(SELECTIONS[s.axis("way")], fullgraph=True)
     for numbers in (1, -1, 2, -2), (-1, -2, -3, -4), (-1, -1, 3, -1), (1, 2, 3, 4):
@@ -175,7 +175,7 @@ def numbers_are_selected(s: Subject) -> None:
     },
 )
 def selected_numbers_are_used(s: Subject) -> None:
-    """What comes of numbers that the data select is eager's, also where the graph breaks around the selection."""
+    """Results computed from elements that data select are eager's, also where the graph breaks at the selection."""
     select = SELECTIONS[s.axis("way")]
 
     def program(x: Tensor) -> tuple[Tensor, int, Tensor]:
@@ -218,7 +218,7 @@ MADE: dict[str, Callable[[Tensor, int], Any]] = {
     },
 )
 def size_is_in_a_tensor(s: Subject) -> None:
-    """A size that is read from a tensor, and checked, may be any that the check allows, in one graph."""
+    """In a full graph, a size that is read from a tensor may have any value that torch._check allows for it."""
     s.config(capture_scalar_outputs=True)
     make = MADE[s.axis("way")]
 
@@ -244,7 +244,7 @@ def size_is_in_a_tensor(s: Subject) -> None:
     """,
 )
 def broken_check_raises(s: Subject) -> None:
-    """A check that the data break raises its message in that call, and in no other."""
+    """A torch._check that the data break raises its message in that call, and in no other."""
     s.config(capture_scalar_outputs=True)
 
     def program(x: Tensor) -> Tensor:
@@ -266,7 +266,7 @@ def broken_check_raises(s: Subject) -> None:
     """,
 )
 def undecidable_branch_is_refused(s: Subject) -> None:
-    """A branch on a number in a tensor is an error of the user where the graph must be whole, at every call."""
+    """With fullgraph=True, a branch on a tensor's value is refused as an error of the user, at every call."""
     program = s.compile(lambda x: x + 1 if x.sum() > 0 else x - 1, fullgraph=True)
     for fill in 1.0, -1.0:
         s.attempt(program, s.full((2,), fill))

@@ -113,7 +113,7 @@ COLLECTIVES: dict[str, Callable[[Tensor], Tensor]] = {
     },
 )
 def collectives_reach_all_ranks(s: Subject) -> None:
-    """A compiled program that communicates gives each rank what eager gives it, call after call."""
+    """A compiled program with collectives, such as all_reduce, gives each rank eager's result in each call."""
     s.ranks(communicate, s.axis("collective"))
 
 
@@ -141,7 +141,7 @@ def communicate(s: Subject, collective: str) -> None:
     """,
 )
 def ranks_see_different_sizes(s: Subject) -> None:
-    """Ranks whose sizes vary at different times compile at different times, and still meet in each collective."""
+    """Ranks whose sizes vary at different times compile at different times, and still meet in each all_reduce."""
     s.ranks(sum_up)
 
 
@@ -196,7 +196,7 @@ class Net(torch.nn.Module):
     """,
 )
 def replicas_train_alike(s: Subject) -> None:
-    """Replicas of a compiled module that see different data have the same gradients, and stay the same."""
+    """Compiled DistributedDataParallel replicas with different data have eager's synchronised gradients and weights."""
     s.ranks(train, 25.0 if s.axis("buckets") == "one" else 0.5)
 
 
@@ -238,7 +238,7 @@ def train(s: Subject, bucket: float) -> None:
     """,
 )
 def gradients_are_not_shared_when_told(s: Subject) -> None:
-    """Where replicas are told not to share gradients, a compiled module accumulates its own, and shares them later."""
+    """Under no_sync, compiled DistributedDataParallel replicas keep their own gradients; afterwards they share them."""
     s.ranks(accumulate)
 
 
@@ -279,7 +279,7 @@ def multiply_shards(mesh: DeviceMesh, x: Tensor, first: Tensor, second: Tensor) 
     """,
 )
 def sharded_tensors_are_computed_with(s: Subject) -> None:
-    """A compiled program computes with tensors that are split among ranks, and differentiates them."""
+    """A compiled program on DTensors that are sharded among ranks has eager's results and gradients."""
     s.ranks(compute_shards)
 
 

@@ -55,7 +55,7 @@ def scale_or_shift_at_two(x: Tensor) -> Tensor:
     },
 )
 def parameter_sizes(s: Subject) -> None:
-    """Sizes of parameters are static, unless the user turns that off."""
+    """Sizes of parameters are static, unless force_parameter_static_shapes is turned off."""
     s.config(
         automatic_dynamic_shapes=s.axis("automatic"),
         force_parameter_static_shapes=s.axis("force_static"),
@@ -78,7 +78,7 @@ def parameter_sizes(s: Subject) -> None:
     """,
 )
 def rows_become_dynamic(s: Subject) -> None:
-    """Where a plain tensor takes the parameter's place, one dynamic graph serves all further sizes."""
+    """Once the number of rows of a plain tensor has varied, one dynamic graph serves all further sizes."""
     weight = torch.nn.Parameter(s.randn(3, 2))
     product = s.compile(lambda x: x @ weight, fullgraph=True)
     for rows in 1, 10, 11, 15, 15:
@@ -123,7 +123,7 @@ def rows_become_dynamic(s: Subject) -> None:
     },
 )
 def closed_over_numbers(s: Subject) -> None:
-    """A number that a passed function closes over becomes dynamic like a number that is passed."""
+    """A number in the closure of a function that is passed becomes dynamic like a number that is passed."""
     s.config(automatic_dynamic_shapes=s.axis("automatic"), specialize_int=s.axis("specialize_int"))
 
     def maker(number: int) -> Callable[[Tensor], Tensor]:
@@ -168,7 +168,7 @@ def closed_over_numbers(s: Subject) -> None:
     },
 )
 def unbacked_policy(s: Subject) -> None:
-    """Under the policy `unbacked` a size that has varied stands for 0 and 1 as well."""
+    """With automatic_dynamic_shapes_mark_as "unbacked", one graph for a size that has varied serves 0 and 1 as well."""
     s.config(automatic_dynamic_shapes_mark_as=s.axis("policy"))
     square = s.compile(lambda x: x * x, dynamic=s.axis("dynamic"), fullgraph=s.axis("fullgraph"))
     for size in 3, 2, 1, 0:
@@ -194,7 +194,7 @@ def unbacked_policy(s: Subject) -> None:
     },
 )
 def oblivious_policy(s: Subject) -> None:
-    """Under the policy `oblivious`, which torch has given up, sizes 0 and 1 share the dynamic graph."""
+    """The value "oblivious" of automatic_dynamic_shapes_mark_as, which torch 2.11 dropped, raises at recompilation."""
     s.config(automatic_dynamic_shapes_mark_as="oblivious")
     program = s.compile(scale_or_shift, fullgraph=True)
     for size in 3, 2, 1, 0:
@@ -239,7 +239,7 @@ def oblivious_policy(s: Subject) -> None:
     },
 )
 def undecidable_branch(s: Subject) -> None:
-    """A branch that the policy's symbol cannot decide is an error of the user, never a silent guess."""
+    """A branch on a size that its symbol cannot decide raises, or breaks the graph; it is never guessed."""
     s.config(automatic_dynamic_shapes_mark_as=s.axis("policy"))
     program = s.compile(scale_or_shift_at_two, fullgraph=s.axis("fullgraph"))
     for size in 1, 0, 3:
@@ -276,7 +276,7 @@ def undecidable_branch(s: Subject) -> None:
     },
 )
 def size_oblivious_sizes(s: Subject) -> None:
-    """With size-oblivious symbols, sizes 0 and 1 share the dynamic graph, also across a branch."""
+    """With backed_size_oblivious, sizes 0 and 1 share the dynamic graph, also across a branch on the size."""
     s.config("torch.fx.experimental._config", backed_size_oblivious=s.axis("oblivious"))
     square = s.compile(lambda x: x * x, fullgraph=True, name="square")
     branch = s.compile(scale_or_shift, fullgraph=True, name="branch")
@@ -336,7 +336,7 @@ def zero_and_one_are_special(s: Subject) -> None:
     },
 )
 def unbacked_branch(s: Subject) -> None:
-    """A branch on an unbacked size in a full graph is an error of the user at every call."""
+    """With fullgraph=True, a branch on an unbacked size is an error of the user; on a dynamic size it is none."""
     s.config(automatic_dynamic_shapes_mark_as=s.axis("policy"))
     program = s.compile(scale_or_shift, fullgraph=True)
     for size in 3, 2, 12, 13:

@@ -1,4 +1,4 @@
-"""Do sizes that the user declares, or that programs have met, become free where they should and nowhere else?"""
+"""Do sizes become dynamic where they are marked, listed or seen to vary, and nowhere else?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     """,
 )
 def marked_size_is_free_at_once(s: Subject) -> None:
-    """A size that is marked as dynamic is free from the first call on, and the sizes beside it are not."""
+    """A size marked by mark_dynamic is dynamic from the first call on, and the sizes beside it are not."""
     program = s.compile(lambda x: (x * 2).sum(0) + x.size(0), dynamic=s.axis("dynamic"))
     for sizes in (3, 4), (5, 4), (8, 4), (8, 6):
         x = s.randn(*sizes)
@@ -75,7 +75,7 @@ MARKS: dict[str, Callable[[Tensor, int], None]] = {
     },
 )
 def program_fixes_a_marked_size(s: Subject) -> None:
-    """Where the program fixes a size, that is an error if it must be free, and a graph a size if it only may be."""
+    """Where a program fixes a marked size, mark_dynamic raises; maybe_mark_dynamic and mark_static compile it."""
     mark = MARKS[s.axis("mark")]
     program = s.compile(lambda x: x.view(3, -1) + 1 if x.size(0) == 3 else x - 1)  # noqa: PLR2004
     for size in 3, 4, 5, 3:
@@ -94,7 +94,7 @@ def program_fixes_a_marked_size(s: Subject) -> None:
     """,
 )
 def declared_bounds_decide(s: Subject) -> None:
-    """A branch that the declared bounds decide costs no graph, and a size beyond them has no wrong result."""
+    """A branch that mark_dynamic's min and max decide costs no graph; sizes beyond them give eager's results."""
     program = s.compile(lambda x: x * 2 if x.size(0) <= 8 else x + 10)  # noqa: PLR2004
     for size in 3, 5, 8:
         x = s.randn(size)
@@ -113,7 +113,7 @@ def declared_bounds_decide(s: Subject) -> None:
     """,
 )
 def unbacked_size_is_any(s: Subject) -> None:
-    """A size that is marked as unbacked may be any, 0 and 1 included, in one graph."""
+    """A size that is marked by mark_unbacked may be any, 0 and 1 included, in one graph."""
     program = s.compile(lambda x: (x * 2, x.sum(0), x.size(0) + 1))
     for size in 3, 1, 0, 5, 2:
         x = s.randn(size, 2)
@@ -142,7 +142,7 @@ def unbacked_size_is_any(s: Subject) -> None:
     },
 )
 def static_mark_wins_over_what_was_learnt(s: Subject) -> None:
-    """A size that is marked as static has a graph of its own, also after the size has become free."""
+    """A size marked by mark_static has a graph of its own, from torch 2.13 on also once it has become dynamic."""
     program = s.compile(lambda x: x * 2 + x.size(0))
     for size in 3, 4, 5:
         program(s.randn(size))
@@ -181,7 +181,7 @@ def first_tensor(container: Any) -> Tensor:
     """,
 )
 def sizes_become_free_inside_containers(s: Subject) -> None:
-    """The size of a tensor in a container becomes free once it has varied, as that of an argument does."""
+    """The size of a tensor in a list, dict or object becomes dynamic once it has varied, like an argument's."""
     make = PLACES[s.axis("place")]
     program = s.compile(lambda container: (first_tensor(container) * 2).sum(0) + 1)
     for size in 3, 4, 5, 7:
@@ -202,7 +202,7 @@ def sizes_become_free_inside_containers(s: Subject) -> None:
     """,
 )
 def captured_sizes_become_free(s: Subject) -> None:
-    """The size of a captured tensor becomes free once another of another size has taken its place."""
+    """The size of a captured tensor becomes dynamic once a tensor of another size has taken its place."""
     captured = s.randn(3)
     program = s.compile(lambda x: x + captured.sum() * captured.size(0))
     program(s.ones(2))
@@ -225,7 +225,7 @@ def captured_sizes_become_free(s: Subject) -> None:
     """,
 )
 def functions_learn_alone(s: Subject) -> None:
-    """That a size varies in one function makes it free there, and not in another function."""
+    """A size that has varied in one function is dynamic there, and not in another function."""
     first = s.compile(lambda x: x * 2, name="the first")
     second = s.compile(lambda x: x * 3, name="the second")
     for size in 3, 4, 5:
@@ -252,7 +252,7 @@ def functions_learn_alone(s: Subject) -> None:
     },
 )
 def listed_sources_are_free_at_once(s: Subject) -> None:
-    """The sizes of an argument that the settings list are free from the first call on, those of others are not."""
+    """Sizes of an argument that is listed in dynamic_sources are dynamic from the first call on; others are not."""
     s.config("torch.compiler.config", dynamic_sources=s.axis("listed"))
 
     def program(x: Tensor, y: Tensor) -> Tensor:
@@ -274,7 +274,7 @@ def listed_sources_are_free_at_once(s: Subject) -> None:
     """,
 )
 def first_call_in_eager_teaches(s: Subject) -> None:
-    """Where the first call runs in eager by request, a size that then differs is free in the first graph."""
+    """Under eager_then_compile, a size that differs between the first two calls is dynamic in the first graph."""
     with torch.compiler.set_stance("eager_then_compile"):
         program = s.compile(lambda x: x * 2 + x.size(0))
         for size in 3, 4, 5, 8:

@@ -101,7 +101,7 @@ CALLABLES: dict[str, Callable[[], Any]] = {
     """,
 )
 def callable_is_compiled(s: Subject) -> None:
-    """Whatever can be called can be compiled, and is called as before."""
+    """A function, method, partial, callable object or function of torch can be compiled, and is called as before."""
     program = s.compile(CALLABLES[s.axis("what")]())
     for size in 2, 2, 3:
         program(s.randn(size))
@@ -119,7 +119,7 @@ def callable_is_compiled(s: Subject) -> None:
     """,
 )
 def methods_of_two_instances(s: Subject) -> None:
-    """The compiled methods of two instances compute with their own instance each, at any time."""
+    """The compiled methods of two instances compute with their own instance each, also once it has changed."""
     first, second = Scaler(1.0), Finer(2.0)
     programs = [s.compile(each.method, name=type(each).__name__) for each in (first, second)]
     for shift in 1.5, 2.5, 1.5:
@@ -136,7 +136,7 @@ def methods_of_two_instances(s: Subject) -> None:
     """,
 )
 def function_keeps_its_face(s: Subject) -> None:
-    """A compiled function has the name, the documentation and the module that it had."""
+    """A compiled function has the __name__, __qualname__, __doc__ and __module__ that it had."""
     program: Any = s.compile(scale)
     program(s.randn(2), 3.0)
     face = program.__name__, program.__qualname__, program.__doc__, program.__module__
@@ -152,7 +152,7 @@ def function_keeps_its_face(s: Subject) -> None:
     """,
 )
 def arguments_are_bound(s: Subject) -> None:
-    """Arguments reach the program in any way that Python passes them, and cost one graph for like values."""
+    """Arguments reach the program in any way that Python passes them, at one graph for equal values."""
     program, x = s.compile(scale, dynamic=False), s.randn(2)
     program(x)
     program(x, 2.0)
@@ -213,7 +213,7 @@ class Layer(nn.Module):
     """,
 )
 def module_is_behind_its_wrapper(s: Subject) -> None:
-    """What is read from a compiled module, or written into it, is read from and written into the module itself."""
+    """Attributes, methods, buffers and mode of a compiled module are those of the module itself."""
     layer = s.place(Layer(3))
     program = s.compile(layer)
     program(s.randn(2, 3))
@@ -240,7 +240,7 @@ def module_is_behind_its_wrapper(s: Subject) -> None:
     """,
 )
 def hooks_of_a_compiled_module(s: Subject) -> None:
-    """Hooks that a module has when it is compiled run in each call, and see what eager's see."""
+    """Forward hooks and pre-hooks that a module has when it is compiled run in each call, and see what eager's see."""
     seen: list[Any] = []
 
     def look(_: Any, args: Any, result: Tensor) -> Tensor:
@@ -269,7 +269,7 @@ def hooks_of_a_compiled_module(s: Subject) -> None:
     """,
 )
 def layers_are_compiled_alone(s: Subject) -> None:
-    """Layers that are compiled one by one share their code, keep their own weights, and train together."""
+    """Layers of one class that are compiled one by one share graphs, keep their own weights, and train together."""
     layers = [s.place(Layer(3)) for _ in range(3)]
     programs = [s.compile(each, name=f"layer {number}") for number, each in enumerate(layers)]
     for _ in range(2):
@@ -294,7 +294,7 @@ def layers_are_compiled_alone(s: Subject) -> None:
     """,
 )
 def region_is_repeated(s: Subject) -> None:
-    """A region that is compiled once and used for several layers computes with the weights of each layer."""
+    """A nested_compile_region that is used for several layers computes with each layer's weights and gradients."""
     layers = [s.place(nn.Linear(3, 3)) for _ in range(3)]
     region: Any = torch.compiler.nested_compile_region(lambda x, weight: (x @ weight).sin() + x)
 
@@ -338,7 +338,7 @@ def compiling_is_disabled(s: Subject) -> None:
     """,
 )
 def program_makes_a_generator(s: Subject) -> None:
-    """A program that is a generator gives its values one by one, and does nothing before it is asked for one."""
+    """A compiled generator function yields its values one by one, and runs nothing before the first is asked for."""
     log: list[str] = []
 
     def program(x: Tensor, times: int) -> Any:

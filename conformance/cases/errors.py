@@ -120,7 +120,7 @@ def catch(call: Callable[..., Any], *args: Any) -> BaseException | None:
     },
 )
 def exception_comes_out(s: Subject) -> None:
-    """An exception of the program comes out with its type, its arguments and attributes, its cause and its notes."""
+    """An exception of the program comes out with its type, arguments, attributes, cause and notes."""
     program = s.compile(refuse)
     for how in "", s.axis("how"), "", s.axis("how"):
         s.note("exception", describe(catch(program, s.randn(2), how, {"a": 1})))
@@ -153,7 +153,7 @@ def helper(x: Tensor, index: int) -> Tensor:
     """,
 )
 def traceback_leads_to_the_line(s: Subject) -> None:
-    """The traceback of an exception has the functions and lines of the program that it came through."""
+    """The traceback of an exception has the function and the line of the program that raised it."""
     program = s.compile(fail_deep)
     for index in 0, 9, 1, 9:
         error = catch(program, s.randn(2), index)
@@ -190,7 +190,7 @@ def handle(x: Tensor, y: Tensor, log: list[str]) -> Tensor:
     """,
 )
 def error_of_torch_is_handled(s: Subject) -> None:
-    """A program that catches an error of an operation goes on where it caught it, in the calls that have the error."""
+    """A program that catches an operation's error goes on in its except block, in the calls that have the error."""
     program = s.compile(handle)
     for rows, columns in (2, 2), (3, 2), (2, 3), (2, 2):
         s.attempt(program, s.randn(2, 2), s.randn(rows, columns), [])
@@ -215,7 +215,7 @@ READINGS: dict[str, Callable[[BaseException], Any]] = {
     """,
 )
 def caught_exception_is_read(s: Subject) -> None:
-    """An exception that the program catches has the text and the arguments that it has in eager."""
+    """An exception that the program catches has the text (str, repr) and the args that it has in eager."""
     read = READINGS[s.axis("way")]
 
     def program(x: Tensor, table: dict[str, int]) -> Any:

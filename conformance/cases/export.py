@@ -1,4 +1,4 @@
-"""Is a program that was exported as good a program to compile as the one that it was made of?"""
+"""Does a program that was exported by torch.export do, when compiled, what the program itself does?"""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def exported(s: Subject, program: torch.nn.Module, *args: Any, **more: Any) -> A
     },
 )
 def exported_module_is_compiled(s: Subject) -> None:
-    """An exported module is compiled as a whole; it takes and gives nests as before, and trains."""
+    """An exported module compiles as one graph, takes and gives nested lists and dicts as before, and trains."""
     net, scale = s.place(Net()), s.full((2,), 3)
     example, strict = [s.randn(2, 3), s.randn(2, 3)], s.axis("strict")
     module = exported(s, net, example, kwargs={"scale": scale}, strict=strict)
@@ -105,7 +105,7 @@ class Norm(torch.nn.Module):
     },
 )
 def range_of_sizes_is_kept(s: Subject) -> None:
-    """What was exported for a range of sizes serves all of them compiled, and refuses a size beyond it."""
+    """A module exported for a range of sizes serves all of them when compiled, and refuses a size beyond it."""
     rows = {"x": {0: Dim("rows", min=2, max=9)}}
     module = exported(s, Norm(), s.rand(4, 3), dynamic_shapes=rows)
     program = s.compile(module, dynamic=True)
@@ -137,7 +137,7 @@ class Option(torch.nn.Module):
     """,
 )
 def exported_option_is_fixed(s: Subject) -> None:
-    """What was exported for one value of an option, compiled, refuses another value."""
+    """A module exported for one value of a bool argument refuses another value when it is compiled."""
     module = exported(s, Option(), s.randn(3), True)  # noqa: FBT003 - the option is the point
     program = s.compile(module)
     program(s.randn(3), True)  # noqa: FBT003 - likewise
@@ -180,7 +180,7 @@ class Counter(torch.nn.Module):
     """,
 )
 def exported_module_writes(s: Subject) -> None:
-    """An exported module writes to its buffers and its argument when it is compiled, in all forms that it has."""
+    """An exported module, also decomposed or unflattened, mutates its buffers and its argument when compiled."""
     form, counter = s.axis("form"), s.place(Counter())
     example = s.randn(2, 3)
     made = s.act("export", lambda: torch.export.export(counter, (example,)))
@@ -214,7 +214,7 @@ class Branch(torch.nn.Module):
     """,
 )
 def exported_branches_are_both_compiled(s: Subject) -> None:
-    """A branch on data that was exported is decided anew in each call of the compiled program."""
+    """A torch.cond that was exported is decided anew in each call of the compiled program."""
     program = s.compile(exported(s, Branch(), s.ones(3)), fullgraph=True)
     for sign in 1, -1, 1, -1:
         program(s.ones(3) * sign)
@@ -238,7 +238,7 @@ class Gather(torch.nn.Module):
     """,
 )
 def exported_size_depends_on_data(s: Subject) -> None:
-    """A result whose size depends on data has the size of each call when what was exported is compiled as a whole."""
+    """An exported program whose result size depends on data gives the size of each call when compiled."""
     s.config(capture_dynamic_output_shape_ops=True)
     program = s.compile(exported(s, Gather(), s.arange(4) - 1), fullgraph=True)
     for offset in 1, 0, 2, 5:
@@ -273,7 +273,7 @@ def exported_size_depends_on_data(s: Subject) -> None:
     },
 )
 def saved_export_is_compiled_elsewhere(s: Subject) -> None:
-    """What was exported is saved, loaded and compiled in another process, with its weights and its range of sizes."""
+    """A saved export is loaded and compiled in another process, with its weights and its range of sizes."""
     net, path = s.place(Saved()), s.path("saved.pt2")
     rows = {"x": {0: Dim("rows", min=2, max=9)}}
     example = s.rand(4, 3)
@@ -321,7 +321,7 @@ def compile_saved(s: Subject, path: str, net: torch.nn.Module) -> None:
     """,
 )
 def export_leaves_compiled_code_alone(s: Subject) -> None:
-    """Exporting a module that is compiled costs no compilation, and the module is compiled as before."""
+    """Exporting a module that is also compiled costs it no compilation, and its graph is reused afterwards."""
     net = s.place(Saved())
     program = s.compile(net)
     program(s.rand(4, 3))
@@ -376,7 +376,7 @@ SETTINGS: dict[str, Callable[[Settings], object]] = {
     """,
 )
 def settings_are_those_of_the_export(s: Subject) -> None:
-    """Globals, numbers and the mode of a module are in what is exported as they were, until it is exported anew."""
+    """An exported program keeps globals, number attributes and the mode as they were, until it is exported anew."""
     rebind(1.0)
     net = Settings()
     program = s.compile(exported(s, net, s.randn(3)), name="the first")

@@ -1,4 +1,4 @@
-"""Does a package of machine code that was made of an exported program compute what the program does?"""
+"""Does an AOTInductor package that was made of an exported program compute what the program does?"""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def package(net: torch.nn.Module, x: Tensor, path: str) -> str:
     """,
 )
 def package_serves_its_sizes_elsewhere(s: Subject) -> None:
-    """A package is loaded in another process, has the weights, and keeps what it writes to its buffers."""
+    """A package is loaded in another process with its weights, serves its range of sizes, and updates its buffers."""
     net, x, path = s.place(Rows()), s.randn(4, 3), s.path("rows.pt2")
     s.act("package", lambda: package(net, x, path))
     s.elsewhere(call_package, path, net)

@@ -1,4 +1,4 @@
-"""Are tensors that a program makes of the dtype, the layout and the device that eager gives them?"""
+"""Do tensors that a program makes have the dtype, the layout and the device that eager gives them?"""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ MADE: dict[str, Callable[[Any], tuple[Tensor, ...]]] = {
     """,
 )
 def kinds_of_new_tensors(s: Subject) -> None:
-    """A tensor that a program makes from numbers has the dtype and the device that eager gives it, in every call."""
+    """Tensors made by torch.full, arange, eye, tensor and the like have eager's dtype and device, in every call."""
     make = MADE[s.axis("way")]
     program = s.compile(lambda x: [each + 0 for each in make(x.device)] + [x * 2])
     for _ in range(2):
@@ -69,7 +69,7 @@ def kinds_of_new_tensors(s: Subject) -> None:
     """,
 )
 def tensors_in_the_likeness(s: Subject) -> None:
-    """A tensor that is made like another has its dtype, its device and its order in memory, unless told otherwise."""
+    """Tensors made by zeros_like, new_full and the like have eager's dtype, device and strides for each argument."""
 
     def program(x: Tensor) -> tuple[Tensor, ...]:
         like = torch.zeros_like(x), torch.full_like(x, 3), torch.ones_like(x, dtype=torch.int16)
@@ -97,7 +97,7 @@ def tensors_in_the_likeness(s: Subject) -> None:
     """,
 )
 def tensor_without_data_takes_the_place(s: Subject) -> None:
-    """A tensor of the device that holds no data gives results that hold none, and one with data is not taken for it."""
+    """An argument on the meta device gives meta results, and one with data is not taken for it."""
     program = s.compile(lambda x: (x * 2 + 1, x.is_meta, x.new_ones(2)), compare="metadata")
     given = (s.randn(3).to("meta"), s.randn(3), s.randn(3).to("meta"), s.randn(3))
     s.note("which have no data", [program(each)[1] for each in given])
@@ -110,7 +110,7 @@ def tensor_without_data_takes_the_place(s: Subject) -> None:
     """,
 )
 def number_in_a_tensor_meets_others(s: Subject) -> None:
-    """A tensor of one number that a program makes without naming a device works with a tensor of any device."""
+    """A tensor of one number that is made without a device can be combined with tensors of any device and dtype."""
 
     def program(x: Tensor) -> tuple[Tensor, ...]:
         half, three = torch.tensor(0.5), torch.tensor(3)
@@ -133,7 +133,7 @@ def number_in_a_tensor_meets_others(s: Subject) -> None:
     """,
 )
 def numbers_are_made_into_tensors(s: Subject) -> None:
-    """Numbers of the call that are made into a tensor have their values and their common dtype in it."""
+    """Number arguments that torch.tensor or new_full takes have the call's values and eager's dtype in the result."""
     program = s.compile(
         lambda x, n: (torch.tensor([n, n + 1], device=x.device) * 2, x.new_full((2,), n))
     )

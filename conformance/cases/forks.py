@@ -66,7 +66,7 @@ def slope(program: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
     """,
 )
 def forked_process_calls_the_program(s: Subject) -> None:
-    """A process that is forked after a program was compiled can call it, and so can the parent afterwards."""
+    """A process forked after a program was compiled can call it, at other sizes too; so can the parent afterwards."""
     program = s.compile(mix)
     program(s.randn(3), s.randn(3))
     for _ in range(2):
@@ -88,7 +88,7 @@ def forked_process_calls_the_program(s: Subject) -> None:
     """,
 )
 def forked_process_differentiates(s: Subject) -> None:
-    """A process that is forked after a program was differentiated can differentiate it, too."""
+    """A process forked after a program ran its backward pass can run forward and backward passes, too."""
     program = s.compile(mix)
     s.note("gradients", slope(program, s.randn(3), s.randn(3)))
     for size in 3, 4:
@@ -128,7 +128,7 @@ class Rows(Dataset[Any]):
     },
 )
 def workers_of_a_loader_prepare_rows(s: Subject) -> None:
-    """The workers of a data loader can call a compiled program, whether or not the parent has called it before."""
+    """Forked workers of a DataLoader can call a compiled program, whether or not the parent has called it before."""
     program, rows = s.compile(mix), s.randn(6, 3)
     if s.axis("warm"):
         program(rows[1], rows[0])

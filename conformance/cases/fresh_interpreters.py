@@ -1,4 +1,4 @@
-"""Do fresh interpreters stay clean, and do they bear repeated use?"""
+"""Does importing torch leave out what it should, and can a fresh interpreter capture again after a reset?"""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def leaves_behind(module: str) -> str:
     """,
 )
 def imports_bring_no_translator(s: Subject) -> None:
-    """Importing torch, or its helper for extensions, brings no translator of sources along."""
+    """Importing torch or torch.utils.cpp_extension does not import torch.utils.hipify."""
     found = s.act("import in a fresh interpreter", lambda: leaves_behind(s.axis("module")))
     s.tell("translators", found or "none")
 
@@ -63,7 +63,7 @@ def loss(x: Tensor, weight: Tensor) -> None:
     """,
 )
 def reset_between_backward_passes(s: Subject) -> None:
-    """In a fresh interpreter a backward pass can be captured, forgotten, and captured again."""
+    """In a fresh interpreter compiled autograd captures a backward pass, and captures it again after a reset."""
     s.elsewhere(run_twice, interpreter=True)
 
 

@@ -1,4 +1,4 @@
-"""Is a program that is demanded in one piece compiled in one piece, or refused where it cannot be?"""
+"""Is a program that is compiled with fullgraph=True one graph, or refused where it cannot be?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BREAKS: dict[str, Callable[[Tensor], object]] = {
     """,
 )
 def break_is_refused(s: Subject) -> None:
-    """A call that would break the graph is refused with an error, each time; others are compiled and reused."""
+    """With fullgraph=True, a call that would break the graph raises, each time; others are compiled and reused."""
     break_graph = BREAKS[s.axis("kind")]
 
     def program(x: Tensor, loud: bool) -> Tensor:  # noqa: FBT001 - the program's own
@@ -63,7 +63,7 @@ def break_is_refused(s: Subject) -> None:
     """,
 )
 def refusal_is_the_wrappers_own(s: Subject) -> None:
-    """What one wrapper refuses to compile in one piece, another wrapper of the same program compiles in pieces."""
+    """A program that is refused with fullgraph=True is compiled in pieces by another torch.compile without it."""
 
     def program(x: Tensor) -> Any:
         return pause(x + 1) * 2
@@ -107,7 +107,7 @@ class Block(torch.nn.Module):
     """,
 )
 def program_is_one_graph(s: Subject) -> None:
-    """Calls, loops, closures, containers and contexts of Python do not keep a program from being one graph."""
+    """Calls, loops, closures, containers and `with` blocks of Python do not keep a program from being one graph."""
     block = s.place(Block(3))
     program = s.compile(block, fullgraph=True)
     for scale in 2.0, 2.0, 3.0:
@@ -170,7 +170,7 @@ def allowed(x: Tensor, where: str) -> Any:
     },
 )
 def region_is_strict(s: Subject) -> None:
-    """In a region that says so a graph break is an error; before it, after it and in a lenient part it is none."""
+    """In error_on_graph_break(True) a graph break raises; before and after it, and in a False part, it does not."""
     program = s.compile(break_strictly)
     for where in "", s.axis("where"), "", s.axis("where"):
         s.attempt(program, s.randn(2), where)
@@ -186,7 +186,7 @@ def region_is_strict(s: Subject) -> None:
     """,
 )
 def lenient_region_in_a_full_graph(s: Subject) -> None:
-    """Where a full graph is demanded a region cannot allow graph breaks."""
+    """With fullgraph=True, error_on_graph_break(False) does not allow graph breaks."""
     program = s.compile(allowed, fullgraph=True)
     for where in "", "allowed", "":
         s.attempt(program, s.randn(2), where)
@@ -208,7 +208,7 @@ def lenient_region_in_a_full_graph(s: Subject) -> None:
     },
 )
 def nothing_is_compiled(s: Subject) -> None:
-    """A full graph is refused where compiling is switched off; a stance that forces eager runs the program in eager."""
+    """With fullgraph=True, a call raises if compiling is disabled by a flag, and runs in eager under force_eager."""
 
     def program(x: Tensor) -> Tensor:
         return x + 1
