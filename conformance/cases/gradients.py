@@ -63,7 +63,7 @@ def gradients_accumulate(s: Subject) -> None:
     """,
 )
 def who_needs_gradients_varies(s: Subject) -> None:
-    """Exactly those arguments that need gradients in a call get them, and the result needs some if any does."""
+    """Exactly the arguments that require grad in a call get gradients, and the result requires grad if any does."""
     program, found = s.compile(lambda x, y: x * y + y.exp()), []
     for flags in (True, True), (False, True), (True, False), (False, False), (True, True):
         x, y = (s.randn(3).requires_grad_(flag) for flag in flags)
@@ -88,7 +88,7 @@ def who_needs_gradients_varies(s: Subject) -> None:
     """,
 )
 def grad_mode_of_the_call_counts(s: Subject) -> None:
-    """Gradients are recorded in the calls in which they are switched on, and the results of other calls have none."""
+    """Results of calls under no_grad or inference_mode cannot be differentiated; those of other calls can."""
     program, x, off = s.compile(lambda x: (x * x).sum()), leaf(s, 3), getattr(torch, s.axis("mode"))
     for recorded in False, True, False, True:
         if recorded:
@@ -108,7 +108,7 @@ def grad_mode_of_the_call_counts(s: Subject) -> None:
     """,
 )
 def grad_mode_is_switched_inside(s: Subject) -> None:
-    """What a program computes with gradients switched off is a constant to them; what follows is recorded again."""
+    """What a program computes under no_grad is a constant to its gradients; what follows is recorded again."""
 
     def program(x: Tensor, *, record: bool) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
@@ -137,7 +137,7 @@ def grad_mode_is_switched_inside(s: Subject) -> None:
     """,
 )
 def results_are_used_in_part(s: Subject) -> None:
-    """Whichever results go into a loss, each leaf that has a part in them gets the gradient of that loss."""
+    """Whichever outputs go into a loss, each leaf gets the gradient of that loss."""
     program = s.compile(lambda x, y: (x * 2, x * y, (x > 0).sum()))
     for _ in range(2):
         first, second, count = program(x := leaf(s, 3), y := leaf(s, 3))
@@ -153,7 +153,7 @@ def results_are_used_in_part(s: Subject) -> None:
     """,
 )
 def results_differ_in_need(s: Subject) -> None:
-    """Results that cannot or must not be differentiated say so, next to results that can."""
+    """Outputs that require no grad in eager, such as detached ones, require none beside outputs that do."""
 
     def program(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         return x * y, x.argmax(), x > y, y * 2, x.detach() * 2, (x * 3).detach(), x.round().long()
@@ -175,7 +175,7 @@ def results_differ_in_need(s: Subject) -> None:
     """,
 )
 def second_pass_needs_what_was_saved(s: Subject) -> None:
-    """A second backward pass through one result adds the same gradients if the graph was retained, else it raises."""
+    """A second backward pass through one result adds the same gradients with retain_graph=True, else it raises."""
     program = s.compile(lambda x, y: (x * y).sin().sum())
     for _ in range(2):
         x, y = leaf(s, 3), leaf(s, 3)
@@ -198,7 +198,7 @@ def second_pass_needs_what_was_saved(s: Subject) -> None:
     """,
 )
 def gradients_are_differentiated(s: Subject) -> None:
-    """A gradient is found where it is to be differentiated again, and differentiating it then is refused."""
+    """With create_graph=True a gradient is right, and differentiating it again (double backward) is refused."""
     program = s.compile(lambda x: (x * x * x).sum())
     for _ in range(2):
         x = leaf(s, 3)
@@ -232,7 +232,7 @@ def gradients_are_differentiated(s: Subject) -> None:
     },
 )
 def saved_values_are_protected(s: Subject) -> None:
-    """If what the backward pass needs is written after the call, the pass raises; another write is harmless."""
+    """A backward pass raises if a tensor that it needs was mutated after the call; other writes are harmless."""
     program, weight = s.compile(lambda x, weight, bias: (x * weight).exp() + bias), leaf(s, 3)
     for write in True, False, True:
         x, bias = leaf(s, 3), leaf(s, 3)
@@ -256,7 +256,7 @@ def saved_values_are_protected(s: Subject) -> None:
     """,
 )
 def arguments_that_are_saved_are_written(s: Subject) -> None:
-    """A program that computes with its argument and then writes it has the gradients of the older numbers."""
+    """A program that computes with its argument and then mutates it has the gradients of the older values."""
 
     def program(weight: Tensor, x: Tensor, count: Tensor) -> Tensor:
         y = weight * (x * 1) * count.clone()
@@ -282,7 +282,7 @@ def arguments_that_are_saved_are_written(s: Subject) -> None:
     """,
 )
 def non_leaf_is_written(s: Subject) -> None:
-    """A write into an argument that was computed from a leaf is part of what is differentiated."""
+    """An in-place write into an argument that is not a leaf is part of what is differentiated."""
 
     def program(y: Tensor, factor: Any) -> Tensor:
         y.mul_(factor)
@@ -311,7 +311,7 @@ def non_leaf_is_written(s: Subject) -> None:
     """,
 )
 def backward_is_part_of_the_program(s: Subject) -> None:
-    """A program that differentiates leaves the gradients that eager leaves, call after call."""
+    """A program that calls backward() or torch.autograd.grad leaves the gradients that eager leaves, each time."""
     layer, how = s.place(nn.Linear(3, 1)), s.axis("how")
 
     def program(x: Tensor) -> Any:
@@ -339,7 +339,7 @@ def backward_is_part_of_the_program(s: Subject) -> None:
     """,
 )
 def need_is_declared_inside(s: Subject) -> None:
-    """A tensor that a program declares to need gradients gets them, also if only the caller differentiates."""
+    """A tensor on which a program calls requires_grad_() gets its gradient when the caller runs backward()."""
 
     def program(x: Tensor, *, need: bool) -> Tensor:
         x.requires_grad_(need)
@@ -361,7 +361,7 @@ def need_is_declared_inside(s: Subject) -> None:
     """,
 )
 def special_numbers_have_gradients(s: Subject) -> None:
-    """Where a derivative is infinite or undefined the gradient is eager's, and its neighbours are not touched."""
+    """Where a derivative is infinite or NaN the gradient is eager's, and so are those of the other elements."""
 
     def program(x: Tensor) -> Tensor:
         return x.sqrt() + x.log() + x.abs() + x.relu() + torch.where(x > 0, x, 1 / x) + x.pow(0.5)
@@ -384,7 +384,7 @@ def special_numbers_have_gradients(s: Subject) -> None:
     """,
 )
 def gradients_come_in_any_layout(s: Subject) -> None:
-    """The gradient that comes in may be laid out in any way, also in another one than in the first pass."""
+    """The gradient given to backward() may have any strides, also others than in the first pass."""
     program, found = s.compile(lambda x: (x @ x.t()).tanh()), []
     layouts: dict[str, Callable[[], Tensor]] = {
         "plain": lambda: s.randn(3, 3),
@@ -411,7 +411,7 @@ def gradients_come_in_any_layout(s: Subject) -> None:
     """,
 )
 def sizes_vary_between_forward_and_backward(s: Subject) -> None:
-    """Backward passes that are run late, and out of order, are those of their own calls' sizes and numbers."""
+    """Backward passes that run late, and out of order, use the sizes and values of their own calls."""
     program = s.compile(lambda x, factor: (x * factor).exp().sum() * len(x))
     leaves = [leaf(s, size) for size in (2, 3, 5, 4)]
     losses = [program(x, number + 2.0) for number, x in enumerate(leaves)]

@@ -1,4 +1,4 @@
-"""Wherever in the language a graph breaks, does the program go on as it does in eager?"""
+"""Wherever in Python's language a graph breaks, does the program go on as it does in eager?"""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def loop_and_add(x: Tensor, times: int, seen: list[Any]) -> Any:
     """,
 )
 def loop_is_interrupted(s: Subject) -> None:
-    """A loop in which the graph breaks makes the turns that it makes in eager, and ends as it does there."""
+    """A loop with a graph break in it makes the turns that it makes in eager, through continue, break and else."""
     program = s.compile(loop_and_add)
     for size, times in (3, 3), (3, 6), (2, 6), (3, 2):
         program(s.randn(size), times, [])
@@ -151,7 +151,7 @@ BLOCKS: dict[str, Callable[..., Any]] = {
     },
 )
 def block_is_interrupted(s: Subject) -> None:
-    """A block in which the graph breaks is entered and left once, in its order, and its state holds throughout."""
+    """A try or with block with a graph break in it is entered and left as in eager, and its state holds throughout."""
     program, log = s.compile(BLOCKS[s.axis("block")]), list[str]()
     for fails in False, True, False, True:
         program(s.randn(3).requires_grad_(), log, fails)
@@ -227,7 +227,7 @@ PLACES: dict[str, Callable[[Tensor, Interrupting], Any]] = {
     },
 )
 def break_comes_from_within(s: Subject) -> None:
-    """Wherever in the language a graph breaks, the program computes what it computes in eager."""
+    """A program with a graph break in __init__, an operator, a generator or the like gives eager's results."""
     program, each = s.compile(PLACES[s.axis("place")]), Interrupting(s.randn(3))
     for size in 3, 3, 1:
         program(s.randn(size), each)

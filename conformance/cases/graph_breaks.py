@@ -48,7 +48,7 @@ def keep_variables(x: Tensor, n: int, text: str) -> Any:
     """,
 )
 def variables_outlive_a_break(s: Subject) -> None:
-    """All variables of a program are after a graph break what they were before it, shared ones included."""
+    """Local variables, closures and aliases are after a graph break what they were before it."""
     program = s.compile(keep_variables)
     for n, text, size in (1, "a", 3), (2, "b", 3), (2, "b", 4), (3, "a", 4):
         program(s.randn(size), n, text)
@@ -99,7 +99,7 @@ EXPRESSIONS: dict[str, Callable[[Tensor], Any]] = {
     },
 )
 def expression_is_interrupted(s: Subject) -> None:
-    """An expression in which the graph breaks goes on with the operands that it had."""
+    """An expression with a graph break in it goes on with the operands that it had."""
     program = s.compile(EXPRESSIONS[s.axis("expression")])
     for size in 3, 3, 4:
         program(s.randn(size))
@@ -131,7 +131,7 @@ def call_down(x: Tensor, depth: int, log: list[int]) -> Tensor:
     },
 )
 def callee_is_interrupted(s: Subject) -> None:
-    """A function that breaks the graph returns to those that called it, each of which goes on where it was."""
+    """A function with a graph break returns to its callers, recursive ones too, and each goes on where it was."""
     program = s.compile(call_down)
     log: list[int] = []
     for size in 3, 3, 4:
@@ -159,7 +159,7 @@ def follow_sign(x: Tensor) -> Tensor:
     """,
 )
 def branch_follows_the_numbers(s: Subject) -> None:
-    """A branch on the numbers of a tensor is taken anew in each call, and each side is compiled once."""
+    """A branch on the values of a tensor is taken anew in each call, and each side is compiled once."""
     program = s.compile(follow_sign)
     for number in 1, -3, 1, -0.2, -3, 1:
         program(s.full((2,), number))
@@ -214,7 +214,7 @@ NUMBERS: dict[str, Callable[[Tensor], Any]] = {
     },
 )
 def number_is_taken_out(s: Subject) -> None:
-    """A number that a program takes out of a tensor is in each call the one that the tensor has."""
+    """A number that item(), int(), tolist() or the like reads from a tensor is that of the call."""
     take = NUMBERS[s.axis("way")]
 
     def program(x: Tensor) -> tuple[Tensor, Any]:
@@ -254,7 +254,7 @@ class Broken(nn.Module):
     """,
 )
 def gradient_crosses_a_break(s: Subject) -> None:
-    """Gradients flow through all pieces of a program, to each parameter as often as it was used."""
+    """Gradients flow through all pieces of a program with graph breaks, to each parameter as often as it was used."""
     broken = Broken()
     model = s.place(nn.Sequential(nn.Linear(3, 3), broken, nn.Tanh(), broken))
     program = s.compile(model)
@@ -273,7 +273,7 @@ def gradient_crosses_a_break(s: Subject) -> None:
     """,
 )
 def break_depends_on_the_call(s: Subject) -> None:
-    """A program that breaks its graph in some calls only does so in these, and is one graph in the others."""
+    """A program whose graph breaks in some calls only is one graph in the others."""
 
     def program(x: Tensor, loud: bool) -> Tensor:  # noqa: FBT001 - the program's own
         y = x + 1
@@ -296,7 +296,7 @@ def break_depends_on_the_call(s: Subject) -> None:
     """,
 )
 def memory_is_shared_across_a_break(s: Subject) -> None:
-    """What is one tensor, or shares its memory, before a graph break is and does so after it."""
+    """Tensors that are one, or share memory, before a graph break are one, or share memory, after it."""
 
     def program(x: Tensor) -> tuple[Tensor, ...]:
         made = x * 2
@@ -322,7 +322,7 @@ def memory_is_shared_across_a_break(s: Subject) -> None:
     """,
 )
 def exception_after_a_break(s: Subject) -> None:
-    """An exception after a graph break comes from where it was raised, and finds what was done before it."""
+    """An exception that is raised after a graph break is eager's, and what was done before it stays done."""
 
     def program(x: Tensor, table: dict[str, Any], key: str) -> Any:
         y = x + 1

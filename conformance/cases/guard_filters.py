@@ -1,4 +1,4 @@
-"""What does a program not notice once guards have been filtered out, and what does it notice all the same?"""
+"""What does compiled code not notice once its guards were filtered, and what does it notice all the same?"""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def filtered(s: Subject, program: Callable[..., Any], which: str) -> Any:
     },
 )
 def only_what_is_filtered_goes_unnoticed(s: Subject) -> None:
-    """A change of what a filter drops the guards on goes unnoticed until a reset, and any other change is noticed."""
+    """Only changes whose guards guard_filter_fn drops, of modules or globals, go unnoticed until a reset."""
     rebind(2.0)
     model, change = Scaled(), s.axis("change")
     program = filtered(s, model, s.axis("filter"))
@@ -129,7 +129,7 @@ def only_what_is_filtered_goes_unnoticed(s: Subject) -> None:
     """,
 )
 def all_but_tensors_goes_unnoticed(s: Subject) -> None:
-    """Where at most tensors and the state of torch are guarded, nothing else that changes is noticed until a reset."""
+    """With tensor, portable or no guards, changed globals, numbers and attributes go unnoticed until a reset."""
     rebind(2.0)
     model, change = Scaled(), s.axis("change")
     program = filtered(s, model, s.axis("filter"))
@@ -155,7 +155,7 @@ def all_but_tensors_goes_unnoticed(s: Subject) -> None:
     """,
 )
 def tensors_are_still_guarded(s: Subject) -> None:
-    """A filter that keeps the guards on tensors has a graph compiled for each size, dtype and need of gradients."""
+    """With a filter that keeps tensor guards, each size, dtype and requires_grad has a graph of its own."""
     rebind(2.0)
     program = filtered(s, Scaled(), s.axis("filter"))
     wide, narrow = s.randn(4), s.randn(2)
@@ -182,7 +182,7 @@ def tensors_are_still_guarded(s: Subject) -> None:
     },
 )
 def grad_mode_goes_unnoticed(s: Subject) -> None:
-    """Where the guard on the grad mode is dropped, code that was compiled without gradients serves calls with them."""
+    """Only where a filter drops the guard on grad mode does code compiled under no_grad serve calls without it."""
     program, x = filtered(s, lambda x: x * 2 + 1, s.axis("filter")), s.randn(4).requires_grad_()
     with torch.no_grad():
         program(x)
@@ -206,7 +206,7 @@ def grad_mode_goes_unnoticed(s: Subject) -> None:
     """,
 )
 def news_after_the_warm_up_go_unnoticed(s: Subject) -> None:
-    """Where guards are skipped after a warm-up, what has not varied in it may change unnoticed until they are not."""
+    """With skip_guard_eval_unsafe after a warm-up, what did not vary in it may change unnoticed until it is off."""
 
     def program(x: Tensor, name: str, factor: float) -> Tensor:
         return x * factor if name == "a" else x - factor
@@ -241,7 +241,7 @@ def news_after_the_warm_up_go_unnoticed(s: Subject) -> None:
     },
 )
 def parameters_become_one_unnoticed(s: Subject) -> None:
-    """That one parameter is passed for two is noticed by a program that writes to them if it is to be guarded."""
+    """A mutating program notices that one parameter is passed twice only if aliasing of parameters is guarded."""
     s.config(skip_no_tensor_aliasing_guards_on_parameters=not s.axis("guarded"))
 
     def program(first: Tensor, second: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ def two_layers(s: Subject) -> Any:
     """,
 )
 def forward_hooks_change_values(s: Subject) -> None:
-    """Hooks of a part change what it is given, by position and by keyword, and what it gives, in their order."""
+    """Forward hooks and pre-hooks of a submodule change its arguments, keywords and result, in eager's order."""
     model, bilinear = two_layers(s), s.place(nn.Bilinear(2, 2, 2))
     model[0].register_forward_pre_hook(lambda _, args: (args[0] * 2,))
     model[0].register_forward_hook(lambda _, args, result: result + args[0])
@@ -54,7 +54,7 @@ def forward_hooks_change_values(s: Subject) -> None:
     """,
 )
 def features_are_collected(s: Subject) -> None:
-    """What a hook keeps of each call is what that call has computed, and gradients flow through it."""
+    """A tensor that a forward hook keeps is what that call has computed, and gradients flow through it."""
     model, features = two_layers(s), {}
     for name, part in model.named_children():
         part.register_forward_hook(lambda _, __, result, name=name: features.update({name: result}))
@@ -95,7 +95,7 @@ def change_hooks(s: Subject) -> None:
     """,
 )
 def hooks_of_parts_are_not_guarded(s: Subject) -> None:
-    """A first hook that a part gains after compilation is not noticed until the program is compiled anew."""
+    """By default, a first hook that a submodule gets after compilation is not noticed until the next compilation."""
     change_hooks(s)
 
 
@@ -113,7 +113,7 @@ def hooks_of_parts_are_not_guarded(s: Subject) -> None:
     """,
 )
 def hooks_of_parts_may_be_guarded(s: Subject) -> None:
-    """Where hooks are guarded, a hook of a part runs from being registered to being removed."""
+    """With skip_nnmodule_hook_guards=False, a submodule's hook runs from being registered to being removed."""
     s.config(skip_nnmodule_hook_guards=False)
     change_hooks(s)
 
@@ -140,7 +140,7 @@ class Choosy(nn.Module):
     """,
 )
 def hook_is_always_called(s: Subject) -> None:
-    """A hook that is to be called always is called also where the part raises, once, and the exception goes on."""
+    """A forward hook with always_call=True runs once also where its module raises, and the exception goes on."""
     part, seen = Choosy(), []
     part.register_forward_hook(lambda *_: seen.append("always"), always_call=True)
     part.register_forward_hook(lambda *_: seen.append("on success"))
@@ -159,7 +159,7 @@ def hook_is_always_called(s: Subject) -> None:
     """,
 )
 def hooks_of_all_modules_run(s: Subject) -> None:
-    """A hook for all modules runs for each part that a program calls, and for no module of the compiler."""
+    """A global forward hook runs for each submodule that a program calls, and for no module of the compiler."""
     model, others = two_layers(s), []
 
     def increase(part: nn.Module, _: object, result: Any) -> Any:
@@ -185,7 +185,7 @@ def hooks_of_all_modules_run(s: Subject) -> None:
     """,
 )
 def backward_hooks_of_modules_run(s: Subject) -> None:
-    """Backward hooks of a part run once in each pass, see its gradients, and replace them."""
+    """Full backward hooks of a submodule run once in each backward pass, see its gradients, and replace them."""
     model, seen = two_layers(s), []
     model[1].register_full_backward_pre_hook(lambda _, outer: (outer[0] * 2,))
     model[0].register_full_backward_hook(lambda _, inner, __: (inner[0] * 3,))
@@ -209,7 +209,7 @@ def backward_hooks_of_modules_run(s: Subject) -> None:
     """,
 )
 def hook_on_an_intermediate_runs(s: Subject) -> None:
-    """A hook that a program puts on a value in between replaces its gradient in each pass of that call."""
+    """A hook that a program registers on an intermediate tensor replaces its gradient in the backward pass."""
 
     def program(x: Tensor, factor: float) -> Tensor:
         y = x.sin()
@@ -242,7 +242,7 @@ def hook_on_an_intermediate_runs(s: Subject) -> None:
     """,
 )
 def hooks_on_leaves_come_and_go(s: Subject) -> None:
-    """Hooks on parameters and arguments of compiled code run in the passes of the time that they are registered."""
+    """Tensor hooks on parameters and arguments run in the backward passes made while they are registered."""
     layer, x = s.place(nn.Linear(2, 2)), s.randn(2, 2).requires_grad_()
     program = s.compile(layer)
     handles: list[Any] = []
@@ -269,7 +269,7 @@ def hooks_on_leaves_come_and_go(s: Subject) -> None:
     """,
 )
 def gradients_are_used_as_they_come(s: Subject) -> None:
-    """A hook that steps a parameter as soon as its gradient is there runs once in each pass, with all of it."""
+    """A post-accumulate-grad hook that steps its parameter runs once in each pass, with the whole gradient."""
     model = two_layers(s)
 
     def step(parameter: Any) -> None:
@@ -298,7 +298,7 @@ def gradients_are_used_as_they_come(s: Subject) -> None:
     """,
 )
 def hook_of_several_gradients_runs(s: Subject) -> None:
-    """A hook on several arguments of compiled code gets their gradients once a pass, whichever results are used."""
+    """A multi-grad hook on arguments gets their gradients once in each pass, whichever results are used."""
     program = s.compile(lambda x, y: (x * y, (x + y).exp(), x.sin() - y))
     seen: list[Any] = []
     for used in (0, 1, 2), (1,), (0, 2):
@@ -320,7 +320,7 @@ def hook_of_several_gradients_runs(s: Subject) -> None:
     """,
 )
 def saved_tensors_are_packed(s: Subject) -> None:
-    """Hooks that a program puts around a part of itself change what that part saves, and no more."""
+    """Where a program enters saved_tensors_hooks, they change what that block saves for backward, and no more."""
 
     def program(x: Tensor) -> Tensor:
         with torch.autograd.graph.saved_tensors_hooks(lambda t: t * 2, lambda t: t + 1):

@@ -1,4 +1,4 @@
-"""Does the next call see which object it is given, of which class, and to what it is equal?"""
+"""Does each call see which object it is given, of which class, and to what it is equal?"""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Back(Plan):
     """,
 )
 def type_is_asked(s: Subject) -> None:
-    """A program that asks for the type of an argument is told the type that it has in the call."""
+    """An isinstance() on an argument is answered by the type that it has in the call."""
     program = s.compile(lambda x, plan: x + 1 if isinstance(plan, Back) else x - 1)
     for plan in Plan(), Back(), Plan(), Back():
         program(s.ones(3), plan)
@@ -67,7 +67,7 @@ def type_is_asked(s: Subject) -> None:
     """,
 )
 def subclass_overrides(s: Subject) -> None:
-    """An instance of a subclass runs the subclass's method, in the graph of its own class."""
+    """An instance of a subclass runs the subclass's method, at one graph for each class."""
     program = s.compile(apply)
     for plan in Plan(), Back(), Plan(), Back():
         program(s.ones(3), plan)
@@ -85,7 +85,7 @@ def subclass_overrides(s: Subject) -> None:
     """,
 )
 def class_is_changed(s: Subject) -> None:
-    """An object whose class is changed is an instance of its new class from the next call on."""
+    """An object whose __class__ is changed has the methods of its new class from the next call on."""
     program, plan = s.compile(apply), Plan()
     for kind in Plan, Back, Plan:
         s.change(f"the object's class is {kind.__name__}")
@@ -125,7 +125,7 @@ class Name:
     """,
 )
 def objects_are_compared(s: Subject) -> None:
-    """Objects are equal, true and found in a dict as their own methods say at the time of the call."""
+    """Objects are equal, and true, as their own __eq__ and __bool__ say at the time of the call."""
 
     def compare(x: Tensor, one: Name, other: Name) -> Tensor:
         x = x + 1 if one == other else x - 1
@@ -149,7 +149,7 @@ def objects_are_compared(s: Subject) -> None:
     """,
 )
 def objects_become_one(s: Subject) -> None:
-    """Whether two arguments are one object is asked anew in each call."""
+    """Whether two arguments are the same object (`is`) is asked anew in each call."""
 
     def compare(x: Tensor, one: Plan, other: Plan) -> Tensor:
         return x + 1 if one is other else x - 1
@@ -170,7 +170,7 @@ def objects_become_one(s: Subject) -> None:
     """,
 )
 def sentinel_is_replaced(s: Subject) -> None:
-    """An object that stands for nothing given is told from others by identity, also when another takes its place."""
+    """A sentinel object is told from others by identity, also when another object takes its place."""
     missing = object()
 
     def follow(x: Tensor, given: object) -> Tensor:
@@ -195,7 +195,7 @@ def sentinel_is_replaced(s: Subject) -> None:
     """,
 )
 def weak_reference_dies(s: Subject) -> None:
-    """A weak reference gives its object as long as that lives, and then None."""
+    """A weak reference that is passed gives its object as long as that lives, and then None."""
 
     def follow(x: Tensor, reference: Callable[[], Plan | None]) -> Tensor:
         plan = reference()
@@ -219,7 +219,7 @@ def weak_reference_dies(s: Subject) -> None:
     """,
 )
 def implementation_is_registered(s: Subject) -> None:
-    """A function with an implementation for each type calls the one that is registered at the time of the call."""
+    """A functools.singledispatch function runs the implementation that is registered at the time of the call."""
 
     @functools.singledispatch
     def amount(_: object) -> int:
@@ -241,7 +241,7 @@ def implementation_is_registered(s: Subject) -> None:
     """,
 )
 def type_is_registered(s: Subject) -> None:
-    """A type that is registered with an abstract class is an instance of it from the next call on."""
+    """An instance of a class that is registered with an abstract class passes isinstance() from the next call on."""
 
     class Known(abc.ABC):  # noqa: B024 - types are registered with it
         pass

@@ -1,4 +1,4 @@
-"""Is a module that is compiled in place the module that it was, and is what runs the compiled code?"""
+"""Is a module after `module.compile()` the module that it was, and does it run compiled code?"""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def make(s: Subject, kind: str) -> Any:
     },
 )
 def module_is_compiled_in_place(s: Subject) -> None:
-    """A module that is compiled in place runs compiled code when it is called, in its mode, and is still itself."""
+    """After `module.compile()` a module runs compiled code, in train and eval mode, and its state_dict is the same."""
     module = make(s, s.axis("kind"))
     names = list(module.state_dict())
     program = s.compile(module, entry="in_place")
@@ -93,7 +93,7 @@ def doubling(seen: list[Any]) -> Callable[..., Any]:
     """,
 )
 def hooks_of_a_module_in_place(s: Subject) -> None:
-    """Hooks of a module that is compiled in place run once in each call, also such as are added later."""
+    """Hooks of a module run once in each call after `module.compile()`, also hooks that are added later."""
     seen: list[Any] = []
     module = make(s, "module")
     module.register_forward_hook(doubling(seen))
@@ -120,7 +120,7 @@ def hooks_of_a_module_in_place(s: Subject) -> None:
     """,
 )
 def copy_of_a_module_in_place(s: Subject) -> None:
-    """A copy of a module that was compiled in place runs as it is, with weights of its own, until it is compiled."""
+    """A deep copy of a module after `module.compile()` runs uncompiled, with its own weights, until it is compiled."""
     module = make(s, "module")
     first = s.compile(module, name="first", entry="in_place")
     first(s.randn(4, 3))
@@ -149,7 +149,7 @@ def copy_of_a_module_in_place(s: Subject) -> None:
     """,
 )
 def parts_are_compiled_in_place(s: Subject) -> None:
-    """Parts of one class that are compiled in place share their code, and each computes with its own weights."""
+    """Submodules of one class, compiled by `module.compile()`, share graphs and compute with their own weights."""
     model = nn.Sequential(*(make(s, "module") for _ in range(3))).eval()
     for part in model:
         s.compile(part, entry="in_place")
@@ -175,7 +175,7 @@ def parts_are_compiled_in_place(s: Subject) -> None:
     """,
 )
 def in_place_within_a_program(s: Subject) -> None:
-    """A module that was compiled in place is a part of a compiled program that calls it, and can be called alone."""
+    """After `module.compile()` a module is part of a compiled program that calls it, and can be called alone."""
     module = make(s, "module")
     alone = s.compile(module, name="alone", entry="in_place")
     program = s.compile(lambda x: module(x * 2) + 1, name="program")
@@ -207,7 +207,7 @@ def in_place_within_a_program(s: Subject) -> None:
     },
 )
 def hook_of_all_modules(s: Subject) -> None:
-    """A hook for all modules runs once for a module that is compiled in place, and for a wrapper once more."""
+    """A global forward hook runs once a call for a module after `module.compile()`, and once more for a wrapper."""
     seen: list[str] = []
     module = make(s, "module")
     entry = "in_place" if s.axis("in_place") else "compile"

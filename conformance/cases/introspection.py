@@ -120,7 +120,7 @@ def send_explanation(to: Connection, program: Callable[[Tensor], Tensor], x: Ten
     },
 )
 def explanation_counts(s: Subject) -> None:
-    """An explanation counts the graphs, the graph breaks and the operations that compiling the program comes to."""
+    """The graphs, graph breaks and operations that torch._dynamo.explain counts are those of compiling the program."""
     program, x = PIECES[s.axis("breaks")], s.randn(3)
     s.compile(program)(x)
     found = s.act("explain it", lambda: explain(program, x))
@@ -140,7 +140,7 @@ def explanation_counts(s: Subject) -> None:
     """,
 )
 def explanation_names_the_lines(s: Subject) -> None:
-    """An explanation leads, for each graph break, from the reason to the line and the function that it is in."""
+    """For each graph break, torch._dynamo.explain gives a reason, and the line and function that it is in."""
     x = s.randn(3)
     found = s.act("explain it", lambda: explain(in_three, x))
     reasons = found.reasons if found else ()
@@ -233,7 +233,7 @@ def registered(text: str) -> list[str]:
     },
 )
 def graph_break_is_logged(s: Subject) -> None:
-    """The log of graph breaks names the line of each once, with an explanation and the address of a page about it."""
+    """The log of graph breaks names the line of each once, with an explanation and a link to a page about it."""
     program, lines = s.compile(CAUSES[s.axis("cause")]), []
     with listening(graph_breaks=True) as heard, contextlib.redirect_stdout(io.StringIO()):
         for _ in range(2):
@@ -285,7 +285,7 @@ def calls_causes(x: Tensor, cause: Callable[[Tensor], Tensor]) -> Tensor:
     },
 )
 def error_leads_to_the_lines(s: Subject) -> None:
-    """An error about a full graph has the lines of the program that led to it, and the address of a page about it."""
+    """An error of fullgraph=True has the lines of the program that led to it, and a link to a page about it."""
     cause, text = CAUSES[s.axis("cause")], ""
     try:
         s.compile(calls_causes, fullgraph=True)(s.ones(3), cause)

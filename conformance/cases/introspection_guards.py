@@ -57,7 +57,7 @@ def rescale(x: Tensor, n: int, flag: bool) -> Tensor:  # noqa: FBT001 - the prog
     """,
 )
 def filter_is_shown_the_guards(s: Subject) -> None:
-    """A filter is asked once in each compilation, and shown each guard with its name, kind, value and whereabouts."""
+    """A guard_filter_fn is called once in each compilation, with the name, type and value of each guard."""
     shown: list[Sequence[Any]] = []
 
     def keep(entries: Sequence[Any]) -> list[bool]:
@@ -148,7 +148,7 @@ CHANGES: dict[str, tuple[Callable[[Tensor], tuple[Any, ...]], str]] = {
     },
 )
 def recompilation_is_logged(s: Subject) -> None:
-    """The log of recompilations says of each call that needed one, and of no other, what had changed."""
+    """The log of recompilations says of each call that recompiled, and of no other, what had changed."""
     program, x = s.compile(rescale, dynamic=False), s.randn(3)
     make, reason = CHANGES[s.axis("change")]
     changed, lines = make(x), []
@@ -209,7 +209,7 @@ def forbidden_recompilation_says_why(s: Subject) -> None:
     """,
 )
 def limit_is_logged(s: Subject) -> None:
-    """A function that reaches the limit is named once in the log, with the limit and the last reason to recompile."""
+    """A function that reaches its recompile limit is logged once, with the limit and the last reason to recompile."""
     s.config(recompile_limit=2)
     program, logged = s.compile(rescale, dynamic=False), [""]
     with listening() as heard:

@@ -95,7 +95,7 @@ def is_whole(says: dict[str, Any], text: str) -> bool:
     """,
 )
 def trace_outlives_the_process(s: Subject) -> None:
-    """What a process traces is there after it was killed in a compilation: all up to then, each record whole."""
+    """What TORCH_TRACE wrote up to a process's death is all there after it was killed, each record complete."""
     program, args = s.compile(mix), [(s.randn(size), s.randn(size)) for size in (3, 3, 4)]
     do = lambda: [program.target(*each) for each in args]  # noqa: E731 - what the process does
     s.act("trace a process that is killed", lambda: trace_until_killed(do, s.path("trace")))
@@ -120,7 +120,7 @@ def trace_outlives_the_process(s: Subject) -> None:
     """,
 )
 def profile_names_the_regions(s: Subject) -> None:
-    """A profile has in each call the compiled region that ran, under the number of its compilation."""
+    """A profile shows in each call the compiled region that ran, with the number of its compilation."""
     program, x, y = s.compile(mix), s.randn(3), s.randn(4)
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         results = [program.target(each, each) for each in (x, y, x, y)]
@@ -152,7 +152,7 @@ def times() -> list[float]:
     """,
 )
 def compilations_are_timed(s: Subject) -> None:
-    """The times have an entry for each compilation, greater than none, and no entry for a call that reuses."""
+    """In compile_times() each compilation has an entry above zero, and a call that reuses has none."""
     program, counts = s.compile(mix), [len(times())]
     for size in 3, 3, 4:
         program(s.randn(size), s.randn(size))
@@ -179,7 +179,7 @@ def compilations_are_timed(s: Subject) -> None:
     """,
 )
 def metrics_tell_of_each_compilation(s: Subject) -> None:
-    """Each compilation, failed ones too, has metrics: of which function it was, how large, why again, why it failed."""
+    """Each compilation has metrics: its function, its number of operations, why it was made again, or why it failed."""
     utils.clear_compilation_metrics()
     program = s.compile(mix)
     for size in 3, 3, 4:
@@ -217,7 +217,7 @@ class Stacked(nn.Module):
     """,
 )
 def nodes_lead_to_the_program(s: Subject) -> None:
-    """Each operation that a backend is handed leads to the line of the program, and to the layer, that it is from."""
+    """Each node of a graph that a backend is given names the line of the program, and the module, that it is from."""
     nodes: list[Any] = []
 
     def keep(graph: torch.fx.GraphModule, _: Sequence[Any]) -> Callable[..., Any]:
@@ -245,7 +245,7 @@ def nodes_lead_to_the_program(s: Subject) -> None:
     """,
 )
 def listeners_hear_of_each_compilation(s: Subject) -> None:
-    """Whoever asked for it is called at the start and at the end of each compilation, also of one that fails."""
+    """Registered callbacks run at the start and at the end of each compilation, also of one that fails."""
     heard: list[str] = []
     begins: Callable[[CallbackArgs], None] = lambda _: heard.append("begins")  # noqa: E731 - one of two
     ends: Callable[[CallbackArgs], None] = lambda _: heard.append("ends")  # noqa: E731 - the other
