@@ -372,7 +372,7 @@ PROGRAMS: dict[str, Callable[[Tensor, Any], Any]] = {
     },
 )
 def construct_means_the_same(s: Subject) -> None:
-    """What a program says in Python means in a compiled program what it means in eager."""
+    """Python's unpacking, generators, classes, context managers, string formatting and so on act as in eager."""
     program = s.compile(PROGRAMS[s.axis("part")])
     for number in 1, 3, 1, 2:
         program(s.randn(3), number)
@@ -392,7 +392,7 @@ SUBJECTS: list[Any] = [1, 12, 0, "text", 3, Point(0), (2, 3, 4), {"scale": 3, "m
     """,
 )
 def case_fits(s: Subject) -> None:
-    """The case that fits a value is taken in each call, of whatever kind the value is."""
+    """A match statement takes the case that fits in each call, whatever the type of the value is."""
     program = s.compile(match)
     for subject in SUBJECTS:
         program(s.randn(2), subject)

@@ -1,4 +1,4 @@
-"""Do layers and losses in compiled code do what they do in eager: skip, remember, look up, average, resize?"""
+"""Do layers and losses in compiled code do what they do in eager: losses, RNNs, embeddings, BatchNorm, resizing?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     """,
 )
 def targets_are_ignored(s: Subject) -> None:
-    """A loss leaves out the targets that are to be ignored, be they some, none, or all of them."""
+    """A cross-entropy loss leaves out the targets equal to ignore_index, be they some, none, or all of them."""
     weight, reduction = s.rand(4), s.axis("reduction")
     program = s.compile(
         lambda x, y: functional.cross_entropy(x, y, weight, ignore_index=3, reduction=reduction)
@@ -55,7 +55,7 @@ def targets_are_ignored(s: Subject) -> None:
     """,
 )
 def targets_are_classes_or_probabilities(s: Subject) -> None:
-    """A target is taken for classes or for their probabilities by its type, in each call anew."""
+    """The target of a cross-entropy loss is taken for classes or for probabilities by its dtype, in each call anew."""
     program = s.compile(lambda x, y, n: functional.cross_entropy(x, y, label_smoothing=n))
     classes = (s.arange(4) % 3).long()
     for target, smoothing in (
@@ -80,7 +80,7 @@ def targets_are_classes_or_probabilities(s: Subject) -> None:
     """,
 )
 def classes_are_of_another_dtype(s: Subject) -> None:
-    """A loss takes classes in any type of whole numbers that eager takes them in."""
+    """A cross-entropy loss takes class targets in the integer dtypes in which eager takes them."""
     program = s.compile(functional.cross_entropy)
     for shift in 0, 1:
         x = s.randn(4, 3).requires_grad_()
@@ -123,7 +123,7 @@ CELLS: dict[str, Callable[[], nn.Module]] = {
     },
 )
 def layer_remembers(s: Subject) -> None:
-    """A layer that is given what it remembered goes on from there, whether the flag lets it be compiled or not."""
+    """An LSTM, GRU or RNN goes on from the hidden state that it is given, with allow_rnn or without it."""
     s.config(allow_rnn=s.axis("allowed"))
     layer = s.place(CELLS[s.axis("layer")]())
 
@@ -148,7 +148,7 @@ def layer_remembers(s: Subject) -> None:
     """,
 )
 def sequences_are_packed(s: Subject) -> None:
-    """Sequences of several lengths that are packed end where the lengths of the call say."""
+    """Packed sequences of several lengths end, in a GRU, where the lengths of the call say."""
     layer = s.place(nn.GRU(2, 2, batch_first=True))
 
     def program(x: Tensor, lengths: Tensor) -> Any:
@@ -176,7 +176,7 @@ def sequences_are_packed(s: Subject) -> None:
     """,
 )
 def words_are_looked_up(s: Subject) -> None:
-    """A word that fills up gets no gradient, and one that occurs often gets as much as is asked for."""
+    """An Embedding gives padding_idx no gradient, and scales gradients by frequency with scale_grad_by_freq."""
     settings: dict[str, Any] = {"padding_idx": 1}
     if s.axis("kind") == "frequency":
         settings = {"scale_grad_by_freq": True}
@@ -200,7 +200,7 @@ def words_are_looked_up(s: Subject) -> None:
     """,
 )
 def looked_up_weights_are_shortened(s: Subject) -> None:
-    """Weights that are too long are shortened where they lie when they are looked up, and no others are."""
+    """An Embedding with max_norm shortens in place the rows that are looked up and too long, and no others."""
     layer = s.place(nn.Embedding(4, 2, max_norm=1.0))
     program = s.compile(lambda words: layer(words) * 2)
     with torch.no_grad():
@@ -224,7 +224,7 @@ def looked_up_weights_are_shortened(s: Subject) -> None:
     """,
 )
 def words_are_put_into_bags(s: Subject) -> None:
-    """Words are summed up bag by bag, as the places of the call part them, also in a bag that is empty."""
+    """An EmbeddingBag reduces (sum, mean, max) bag by bag as the offsets of the call say, empty bags included."""
     layer = s.place(nn.EmbeddingBag(5, 2, mode=s.axis("mode"), padding_idx=4))
     program = s.compile(layer)
     for words, places in ([0, 1, 2, 2], [0, 3]), ([3, 4, 0, 1], [0, 0]), ([4, 4, 4, 1], [0, 3]):
@@ -252,7 +252,7 @@ def words_are_put_into_bags(s: Subject) -> None:
     """,
 )
 def momentum_is_changed(s: Subject) -> None:
-    """Statistics move as far as the momentum of the time says, and are those of all batches where there is none."""
+    """BatchNorm's running statistics move by the momentum of the time, or average all batches where it is None."""
     layer = s.place(nn.BatchNorm1d(2))
     program = s.compile(layer)
     for momentum in 0.5, 0.1, None, 0.5:
@@ -276,7 +276,7 @@ def momentum_is_changed(s: Subject) -> None:
     """,
 )
 def statistics_are_dropped(s: Subject) -> None:
-    """Without statistics that it tracks, or may change, a layer uses those of the batch, or leaves its own alone."""
+    """A BatchNorm whose running statistics are reset, untracked or removed uses and updates what eager does."""
     layer: Any = s.place(nn.BatchNorm1d(2))
     program = s.compile(layer)
     program(s.randn(4, 2))
@@ -339,7 +339,7 @@ RESIZES: dict[str, Callable[[Tensor, int], Tensor]] = {
     },
 )
 def pictures_are_resized(s: Subject) -> None:
-    """A picture has the size that the call asks for, greater or smaller, the numbers of eager, and its gradients."""
+    """Interpolation and adaptive pooling have eager's values and gradients at the output size of each call."""
     program = s.compile(RESIZES[s.axis("way")])
     for height, size in (5, 3), (4, 6), (6, 5), (2, 2):
         x = s.randn(1, 2, height, 4).requires_grad_()
@@ -357,7 +357,7 @@ def pictures_are_resized(s: Subject) -> None:
     """,
 )
 def picture_of_no_size_is_refused(s: Subject) -> None:
-    """A picture that would have no size once it is resized is refused, and the next call is served."""
+    """Interpolation to an output of size 0 is refused as in eager, and the next call works."""
     mode = s.axis("mode")
     program = s.compile(
         lambda x, factor: functional.interpolate(x, scale_factor=factor, mode=mode), dynamic=False

@@ -49,7 +49,7 @@ def open_and_add(box: Box, rows: list[Tensor], x: Tensor) -> Tensor:
     """,
 )
 def arguments_are_let_go(s: Subject) -> None:
-    """When a call has returned, the program holds nothing of its arguments, compiled for them or not."""
+    """When a call has returned, the program holds no reference to its arguments, compiled for them or not."""
     program = s.compile(open_and_add)
     for size in 3, 3, 4, 5:
         box, rows, x = Box(s.randn(size)), [s.randn(size)], s.randn(size)
@@ -86,7 +86,7 @@ def square_and_break(x: Tensor, y: Tensor) -> Tensor:
     """,
 )
 def saved_tensors_are_let_go(s: Subject) -> None:
-    """What is saved for a backward pass lives until that has run, or until the result is let go without it."""
+    """A tensor saved for the backward pass lives until that has run, or until the result is freed without it."""
     program = s.compile(square_and_break)
     for differentiated in False, True, False, True:
         x, y = s.randn(3).requires_grad_(), s.randn(3)
@@ -129,7 +129,7 @@ def apply_both(module: torch.nn.Module, x: Tensor) -> Tensor:
     """,
 )
 def modules_are_let_go(s: Subject) -> None:
-    """A module that was compiled, or that a compiled function was called with, goes when nobody else holds it."""
+    """A compiled module, or one that a compiled function was called with, is freed when nobody else holds it."""
     program = s.compile(apply_both, name="function")
     for _ in range(2):
         own, given = s.place(Scale()), s.place(Scale())
@@ -162,7 +162,7 @@ def adding(x: Tensor) -> Callable[[Tensor], Tensor]:
     """,
 )
 def functions_are_let_go(s: Subject) -> None:
-    """A function that was compiled goes when nobody else holds it, and so does what it has captured."""
+    """A compiled function is freed when nobody else holds it, and so is what it has captured."""
     for _ in range(3):
         captured = s.randn(3)
         add = adding(captured)
@@ -204,7 +204,7 @@ def fails(program: Callable[..., object], *args: object) -> bool:
     """,
 )
 def arguments_of_failed_calls_are_let_go(s: Subject) -> None:
-    """When the exception that a call has raised is gone, so are the arguments of the call."""
+    """When the exception that a call has raised is gone, the arguments of the call are freed."""
     program = s.compile(fail_late)
     for rows in 1, 2, 2, 1:
         x, y = s.randn(rows), s.randn(rows)
@@ -239,7 +239,7 @@ def count_tensors() -> int:
     """,
 )
 def steps_leave_nothing_behind(s: Subject) -> None:
-    """After the same step has run many times there are no more tensors than after it had run twice."""
+    """Training steps of a compiled module leave no more live tensors behind than eager steps do."""
     model = s.place(
         torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
     )
@@ -260,7 +260,7 @@ def steps_leave_nothing_behind(s: Subject) -> None:
     """,
 )
 def successor_of_a_dead_class_is_told_apart(s: Subject) -> None:
-    """Code that was compiled for a class serves no class that is made when the first has gone, wherever it lies."""
+    """Code that was compiled for a class is not used for another class that is made after the first was freed."""
     program = s.compile(lambda scaler, x: scaler.scale(x))
     for number in range(2, 8):
         made = type("Scaler", (), {"scale": scaling(number), "number": number})

@@ -45,7 +45,7 @@ def printed(program: Callable[..., Any], *args: Any) -> str:
     """,
 )
 def reordered_calls_say_what_they_are_told(s: Subject) -> None:
-    """A logging function that may be moved is called as often, in the order and with the numbers that eager has."""
+    """A function in reorderable_logging_functions is called as often, in the order and with the values of eager."""
     s.config(reorderable_logging_functions={hear})
 
     def program(x: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ def reordered_calls_say_what_they_are_told(s: Subject) -> None:
     """,
 )
 def reordered_calls_see_later_writes(s: Subject) -> None:
-    """A logging function that may be moved is called at the end of the program, and sees what was written meanwhile."""
+    """A function in reorderable_logging_functions runs at the end of the program, and sees later in-place writes."""
     s.config(reorderable_logging_functions={hear})
 
     def program(x: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class Talking(torch.nn.Module):
     """,
 )
 def submodules_log_as_well(s: Subject) -> None:
-    """A logging function that may be moved is called for what a submodule logs, too."""
+    """A function in reorderable_logging_functions is called for what a submodule logs, too."""
     s.config(reorderable_logging_functions={hear})
     talking = Talking()
 
@@ -134,7 +134,7 @@ def submodules_log_as_well(s: Subject) -> None:
     """,
 )
 def print_with_options_keeps_them(s: Subject) -> None:
-    """A print that is told how to separate and end what it prints does so, also where prints may be moved."""
+    """A print with `sep` and `end` obeys them, also where print is in reorderable_logging_functions."""
     s.config(reorderable_logging_functions={print})
 
     def program(x: Tensor) -> Tensor:
@@ -198,7 +198,7 @@ IGNORED: dict[str, tuple[Callable[[Tensor], Tensor], Callable[..., Any]]] = {
     """,
 )
 def ignored_calls_are_left_out(s: Subject) -> None:
-    """A logging function that is to be ignored is not called by compiled code, and is by code that runs as it is."""
+    """A function in ignore_logging_functions is not called by compiled code, and is called under force_eager."""
     program, ignored = IGNORED[s.axis("ignored")]
     s.config(ignore_logging_functions={ignored})
     compiled = s.compile(program, fullgraph=True)
@@ -236,7 +236,7 @@ def in_a_region(x: Tensor) -> Tensor:
     },
 )
 def regions_are_shown_if_captured(s: Subject) -> None:
-    """A profile shows the regions that a program marks if the compiler is to capture them, and none by default."""
+    """A profile shows a program's record_function regions only if capture_profiler_record_function is on."""
     s.config(capture_profiler_record_function=s.axis("captured"))
     compiled = s.compile(in_a_region, fullgraph=True)
     compiled(s.randn(3))

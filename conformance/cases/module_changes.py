@@ -1,4 +1,4 @@
-"""Does a compiled module follow its parts, its settings, its modes and its methods as they are when it is called?"""
+"""Does a compiled module follow its submodules, settings, modes and methods as they are when it is called?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     """,
 )
 def parts_are_replaced(s: Subject) -> None:
-    """A part that is replaced, added or removed is so in the next call, also among parts of the same kind."""
+    """A submodule that is replaced, added or removed is so in the next call, also among others of its class."""
     module = s.place(nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3)))
     spare, program, x = s.place(nn.Linear(3, 3)), s.compile(module), s.randn(2, 3)
     program(x)
@@ -73,7 +73,7 @@ class Routed(nn.Module):
     """,
 )
 def route_is_changed(s: Subject) -> None:
-    """Parts that are found by name are those of that name at the time of the call, in the order of that time."""
+    """Submodules found by name in a ModuleDict are those of that name, in the order, of the time of the call."""
     module, x = s.place(Routed()), s.randn(2)
     program, parts = s.compile(module), module.parts
     program(x)
@@ -105,7 +105,7 @@ def route_is_changed(s: Subject) -> None:
     """,
 )
 def settings_of_layers_are_changed(s: Subject) -> None:
-    """The settings of a layer, its numbers and names, are those of the time of the call."""
+    """Settings of a layer, such as stride, padding or eps, are those of the time of the call."""
     module = s.place(nn.Sequential(nn.Conv1d(1, 2, 3), nn.LeakyReLU(0.1), nn.LayerNorm(2)))
     convolution, activation, norm = module
     program, x = s.compile(lambda x: norm(activation(convolution(x)).mT)), s.randn(1, 1, 8)
@@ -143,7 +143,7 @@ def settings_of_layers_are_changed(s: Subject) -> None:
     """,
 )
 def statistics_follow_the_mode(s: Subject) -> None:
-    """Statistics of batches are kept while training, and used and left alone in evaluation, part by part."""
+    """Running statistics of BatchNorm are updated in train mode, and used and left alone in eval, layer by layer."""
     module = s.place(nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3)))
     program = s.compile(module)
     for what in ("all train", "all train", "the first evaluates", "all evaluate", "all train"):
@@ -182,7 +182,7 @@ class Counted(nn.Module):
     """,
 )
 def calls_are_counted(s: Subject) -> None:
-    """What a module writes into its attributes is there when the call returns, and read by the next."""
+    """An attribute that a module writes has its new value when the call returns, and is read by the next call."""
     module = s.place(Counted())
     program = s.compile(module)
     for _ in range(4):
@@ -221,7 +221,7 @@ class Base(nn.Module):
     """,
 )
 def method_is_replaced(s: Subject) -> None:
-    """A method that takes the place of another, in the module or one of its parts, is the one that is called."""
+    """A method that is set on a module or submodule is called instead of the class's, until it is deleted."""
     module, x = s.place(Base()), s.randn(2)
     program = s.compile(lambda module, x: module(x))
     owner: nn.Module = module.inner if s.axis("method") == "forward" else module

@@ -93,7 +93,7 @@ REPLACEMENTS: dict[str, Callable[[Scaled, Scaled], None]] = {
     },
 )
 def parameter_is_replaced(s: Subject) -> None:
-    """However another tensor comes into a module, it is used from then on, and gets the gradients."""
+    """A parameter replaced by assignment, by .data or by load_state_dict is used from then on, with its gradients."""
     module, other = s.place(Scaled()), s.place(Scaled())
     program, old = s.compile(module), module.weight
     program(s.randn(3)).sum().backward()
@@ -124,7 +124,7 @@ def parameter_is_replaced(s: Subject) -> None:
     """,
 )
 def parameters_are_frozen(s: Subject) -> None:
-    """Exactly those parameters get gradients that need them at the time of the call."""
+    """Exactly those parameters get gradients that require them at the time of the call."""
     module = s.place(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
     program = s.compile(module)
     for frozen in (), (0,), (1,), (0, 1), ():
@@ -154,7 +154,7 @@ def parameters_are_frozen(s: Subject) -> None:
     """,
 )
 def weights_are_tied_and_untied(s: Subject) -> None:
-    """A weight that two layers share gets the gradients of both, and one that they no longer share does not."""
+    """A weight that two layers share gets both their gradients; one that they no longer share gets its own alone."""
     module = s.place(nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)))
     program, weight = s.compile(module), module[1].weight
     for what in "apart", "shared", "apart":
@@ -178,7 +178,7 @@ def weights_are_tied_and_untied(s: Subject) -> None:
     """,
 )
 def module_is_converted(s: Subject) -> None:
-    """A module that is converted to another dtype computes in that, and one converted back as before."""
+    """A module that is converted to another dtype computes in that, and one that is converted back as before."""
     module = s.place(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))).eval()
     program = s.compile(module)
     for dtype in torch.float32, torch.float64, torch.bfloat16, torch.float32:
@@ -198,7 +198,7 @@ def module_is_converted(s: Subject) -> None:
     """,
 )
 def copies_are_apart(s: Subject) -> None:
-    """A copy of a module has weights of its own, and is changed alone, though both may share a graph."""
+    """A deep copy of a module has weights and gradients of its own, though both may share a graph."""
     module = s.place(Scaled())
     program = s.compile(lambda module, x: module(x))
     program(module, s.ones(3)).sum().backward()
@@ -224,7 +224,7 @@ def copies_are_apart(s: Subject) -> None:
     """,
 )
 def penalty_covers_all_parameters(s: Subject) -> None:
-    """A program that asks a module for its parameters is given those that it has at the time of the call."""
+    """A program that iterates over named_parameters() gets those that the module has at the time of the call."""
     module: Any = s.place(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)))
     penalty = s.compile(
         lambda: sum(len(n) * p.abs().sum() for n, p in module.named_parameters() if p.requires_grad)
@@ -263,7 +263,7 @@ class Positive(nn.Module):
     """,
 )
 def weight_is_parametrized(s: Subject) -> None:
-    """A weight that is computed is computed in each call, from when it is registered to when it is removed."""
+    """A parametrized weight is computed in each call, from being registered to being removed."""
     module: Any = s.place(nn.Linear(2, 2))
     program, x = s.compile(lambda module, x: module(x)), s.randn(2)
     program(module, x).sum().backward()
@@ -292,7 +292,7 @@ def weight_is_parametrized(s: Subject) -> None:
     """,
 )
 def lazy_layers_are_initialised(s: Subject) -> None:
-    """A layer whose size is not known yet gets it, and weights that are drawn for it, in its first call."""
+    """A LazyLinear layer gets its size, and weights that are drawn at random, in its first call."""
     layers: list[Any] = [nn.Sequential(nn.LazyLinear(2, device=s.device)) for _ in range(2)]
     for layer, name in zip(layers, ("first", "second"), strict=True):
         program = s.compile(layer, name=name, compare="metadata")

@@ -116,7 +116,7 @@ def instances_share_a_graph(s: Subject) -> None:
     """,
 )
 def weights_are_updated(s: Subject) -> None:
-    """A compiled layer computes with the weights that it has when it is called, and need not be compiled for them."""
+    """A compiled layer uses the weights that it has when it is called; other values need no recompilation."""
     layer, other = s.place(torch.nn.Linear(10, 4)), s.place(torch.nn.Linear(10, 4))
     model, x = s.compile(layer), s.randn(4, 10)
     with torch.no_grad():
@@ -142,7 +142,7 @@ def weights_are_updated(s: Subject) -> None:
     """,
 )
 def compiled_module_names_its_state_otherwise(s: Subject) -> None:
-    """What a compiled module saves has a prefix to its names: it loads that itself, and no other module does."""
+    """The state_dict of a compiled module has prefixed keys: it can load that itself, and other modules cannot."""
     layer, another, x = s.place(torch.nn.Linear(3, 2)), torch.nn.Linear(3, 2), s.randn(3)
     model = s.compile(layer)
     model(x)

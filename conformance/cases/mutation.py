@@ -1,4 +1,4 @@
-"""Does what a program writes into its arguments, their views and its own state reach the caller, and stay apart?"""
+"""Do in-place writes into arguments, views, buffers and captured tensors reach the caller as in eager?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WRITES: dict[str, Callable[[Tensor], object]] = {
     """,
 )
 def argument_is_written(s: Subject) -> None:
-    """Whatever way a program writes into its argument, each call changes the caller's tensor once."""
+    """In whatever way a program mutates its argument, each call changes the caller's tensor once."""
     write = WRITES[s.axis("write")]
 
     def program(x: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def view_is_written(s: Subject) -> None:
     """,
 )
 def argument_is_a_part(s: Subject) -> None:
-    """Where the argument is a part of a greater tensor, only that part is written, wherever it lies and however."""
+    """Where the argument is a view of a larger tensor, only that part is mutated, whatever its offset and strides."""
     program, base = s.compile(lambda x: x.mul_(-1).sum()), s.randn(6, 6)
     for part in (
         base[:2, :2],
@@ -123,7 +123,7 @@ def argument_is_a_part(s: Subject) -> None:
     """,
 )
 def whole_and_part_are_written(s: Subject) -> None:
-    """A tensor and a view of it, both written, are changed in the order of the program."""
+    """A tensor and a view of it that are both passed and both mutated change in the order of the program."""
     whole_first = s.axis("first") == "whole"
 
     def program(whole: Tensor, part: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ def whole_and_part_are_written(s: Subject) -> None:
     """,
 )
 def value_is_older_than_the_write(s: Subject) -> None:
-    """What was computed before a write keeps the old numbers, what only looks at the memory has the new ones."""
+    """What was computed before an in-place write keeps the old values; views have the new ones."""
 
     def program(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         old, copied, looking = x * y, x.clone(), x[1:]
@@ -169,7 +169,7 @@ def value_is_older_than_the_write(s: Subject) -> None:
     """,
 )
 def numbers_are_converted(s: Subject) -> None:
-    """Numbers that are copied into a tensor take its dtype and shape, whatever dtype they come with."""
+    """Values that copy_ writes into a tensor take its dtype and shape, whatever dtype they come with."""
     target = getattr(torch, s.axis("to"))
     program = s.compile(lambda x, y: x.copy_(y).logical_not().sum())
     for dtype in torch.float32, torch.float64, torch.int32, torch.bool:
@@ -210,7 +210,7 @@ class Counting(nn.Module):
     """,
 )
 def buffers_are_written(s: Subject) -> None:
-    """A module writes the buffers that it has when it is called, also after others have taken their place."""
+    """A module mutates the buffers that it has when it is called, also after one was replaced."""
     module = s.place(Counting(3))
     program = s.compile(module)
     for _ in range(2):
@@ -234,7 +234,7 @@ def buffers_are_written(s: Subject) -> None:
     """,
 )
 def captured_tensor_is_written(s: Subject) -> None:
-    """A captured tensor that the program writes is the one of the time of the call; one that it was is left alone."""
+    """A program that mutates a captured tensor mutates the one that is captured at the time of the call."""
     first, second = s.zeros(3), s.zeros(3)
     total = first
 
@@ -262,7 +262,7 @@ def captured_tensor_is_written(s: Subject) -> None:
     """,
 )
 def store_is_filled_step_by_step(s: Subject) -> None:
-    """A store that grows by one entry a call is filled at each call's place, without a graph for each place."""
+    """A tensor that is filled row by row is written at the index of each call, without a graph for each index."""
 
     def append(store: Tensor, place: int, entry: Tensor) -> Tensor:
         store[place] = entry
@@ -283,7 +283,7 @@ def store_is_filled_step_by_step(s: Subject) -> None:
     """,
 )
 def written_argument_is_returned(s: Subject) -> None:
-    """A program that returns the argument that it wrote returns the caller's tensor, however often it was written."""
+    """A program that returns the argument that it has mutated returns the caller's tensor itself."""
 
     def program(x: Tensor, times: int) -> Tensor:
         for _ in range(times):
@@ -307,7 +307,7 @@ def written_argument_is_returned(s: Subject) -> None:
     """,
 )
 def tensors_in_containers_are_written(s: Subject) -> None:
-    """Tensors in lists and dicts are written as arguments are, whatever their number and under whatever keys."""
+    """Tensors in lists and dicts are mutated as arguments are, whatever their number and under whatever keys."""
 
     def program(state: dict[str, list[Tensor]], x: Tensor) -> Tensor:
         for number, tensors in enumerate(state.values()):

@@ -1,4 +1,4 @@
-"""What becomes of writes at their limits: other shapes and memory, writes that are refused, breaks, exceptions?"""
+"""What becomes of in-place writes at their limits: new shape or storage, refusals, graph breaks, exceptions?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RESHAPES: dict[str, Callable[[Tensor], object]] = {
     },
 )
 def shape_is_changed_in_place(s: Subject) -> None:
-    """A tensor whose shape the program changes in place has that shape for the caller, and in the next call."""
+    """A tensor that t_, transpose_ or unsqueeze_ changes has its new shape for the caller, and in the next call."""
     reshape = RESHAPES[s.axis("how")]
 
     def program(x: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ SWAPS: dict[str, Callable[[Tensor, Tensor], object]] = {
     },
 )
 def memory_is_swapped(s: Subject) -> None:
-    """A tensor that gets other memory in the program has it afterwards, of whatever size, and shares it as in eager."""
+    """A tensor that gets other storage by set_, .data, resize_ or out= has it for the caller, shared as in eager."""
     swap = SWAPS[s.axis("how")]
 
     def program(x: Tensor, y: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def memory_is_swapped(s: Subject) -> None:
     """,
 )
 def leaf_is_written(s: Subject) -> None:
-    """A leaf that needs gradients may be written where none are recorded, and raises as in eager where they are."""
+    """A leaf that requires grad may be mutated under no_grad; where gradients are recorded, that raises."""
     program, x = s.compile(lambda x: x.mul_(2).sum()), s.randn(3)
     for needs_grad, records in (True, False), (True, True), (False, True), (True, False):
         with torch.set_grad_enabled(records):
@@ -132,7 +132,7 @@ def leaf_is_written(s: Subject) -> None:
     """,
 )
 def expanded_argument_is_not_written(s: Subject) -> None:
-    """A tensor whose elements share one place in memory cannot be written, also by what was compiled for another."""
+    """An expanded tensor, whose elements share memory, cannot be mutated, also by code compiled for another."""
     program = s.compile(lambda x: x.add_(1).sum())
     for x in s.randn(3, 2), s.randn(1, 2).expand(3, 2), s.randn(3, 2):
         s.attempt(program, x)
@@ -147,7 +147,7 @@ def expanded_argument_is_not_written(s: Subject) -> None:
     """,
 )
 def writes_on_both_sides_of_a_break(s: Subject) -> None:
-    """Around a graph break writes are done once each, in their order, also into a view taken before the break."""
+    """In-place writes around a graph break happen once each, in order, also into a view taken before the break."""
 
     def program(x: Tensor) -> Tensor:
         part = x[1:]
@@ -173,7 +173,7 @@ def writes_on_both_sides_of_a_break(s: Subject) -> None:
     """,
 )
 def writes_before_an_exception_stay(s: Subject) -> None:
-    """What was written before an exception stays written, once, and nothing after it is."""
+    """What was written in place before an exception stays written, once, and nothing after it is."""
 
     def program(x: Tensor, limit: float) -> Tensor:
         x.add_(1)
@@ -195,7 +195,7 @@ def writes_before_an_exception_stay(s: Subject) -> None:
     """,
 )
 def writes_before_a_failing_operation_stay(s: Subject) -> None:
-    """What was written before an operation that fails stays written, and its exception is that of eager."""
+    """What was written in place before an operation that fails stays written, and the exception is eager's."""
 
     def program(x: Tensor, matrix: Tensor) -> Tensor:
         x.add_(1)

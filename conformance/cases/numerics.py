@@ -1,4 +1,4 @@
-"""Are the numbers of compiled code those of eager, in every dtype and at the edges of each?"""
+"""Are the values of compiled code those of eager, in every dtype and at the edges of each?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     """,
 )
 def dtypes_are_mixed(s: Subject) -> None:
-    """What two dtypes and a number become together is what eager makes of them, whichever comes first."""
+    """Operations on two dtypes, or on a tensor and a number, give eager's dtype and values in either order."""
 
     def program(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         return x + y, y * x, x * 2, x + 1.5, y[0] + x, torch.where(x == 0, x, y), x / 2
@@ -62,7 +62,7 @@ WHOLE: dict[str, Callable[[Tensor], Any]] = {
     """,
 )
 def whole_numbers_in_tensors(s: Subject) -> None:
-    """Whole numbers overflow, and are divided and rounded, in compiled code as they are in eager."""
+    """Integer tensors overflow, divide, round, shift and compare in compiled code as in eager."""
     program = s.compile(WHOLE[s.axis("kind")])
     numbers = s.full((8,), 0, dtype=torch.int64)
     for place, number in enumerate((-128, -7, -1, 0, 1, 7, 100, 127)):
@@ -136,7 +136,7 @@ EDGES: dict[str, Callable[[Tensor], Any]] = {
     """,
 )
 def numbers_at_the_edge(s: Subject) -> None:
-    """Infinities, both zeros, halves and what is no number give in compiled code what they give in eager."""
+    """Infinities, NaN, both zeros, halves and other extreme values give in compiled code what they give in eager."""
     program = s.compile(EDGES[s.axis("kind")])
     numbers = s.zeros(16)
     edges = (0.0, -0.0, 0.5, 1.5, -2.5, 3.0, 1e30, -1e30, 1e-40, float("inf"), -float("inf"))
@@ -155,7 +155,7 @@ def numbers_at_the_edge(s: Subject) -> None:
     """,
 )
 def low_precision(s: Subject) -> None:
-    """Numbers of low precision are no further from the exact ones than eager's, and of the same dtype."""
+    """Results in bfloat16 and float16 are near the exact ones where eager's are, and have eager's dtype."""
 
     def program(x: Tensor) -> tuple[Tensor, ...]:
         return x.softmax(-1), x.sum(-1), x * 3 + 1, x.mean(0), (x * x).sum().sqrt(), x @ x.t()
@@ -175,7 +175,7 @@ def low_precision(s: Subject) -> None:
     """,
 )
 def great_sums_are_exact(s: Subject) -> None:
-    """A sum, mean or variance of many numbers is as near to the exact one as eager's, also far from zero."""
+    """A sum, mean or variance of many values far from zero is near the exact one where eager's is."""
 
     def program(x: Tensor) -> tuple[Tensor, ...]:
         return x.sum(), x.mean(), x.var(), x.std(0), x.norm(), x.cumsum(0)[-1], x.sum(1)
@@ -208,7 +208,7 @@ COMPLEX: dict[str, Callable[[Tensor], Any]] = {
     """,
 )
 def complex_numbers_in_tensors(s: Subject) -> None:
-    """Complex numbers are computed with in compiled code as they are in eager."""
+    """Operations on complex tensors give eager's results."""
     program = s.compile(COMPLEX[s.axis("kind")])
     for _ in range(2):
         program(torch.complex(s.randn(4), s.randn(4)))
@@ -222,7 +222,7 @@ def complex_numbers_in_tensors(s: Subject) -> None:
     """,
 )
 def numbers_change_dtype(s: Subject) -> None:
-    """A number that is converted is cut off, wrapped or rounded as in eager, by whatever ways it goes."""
+    """A value that is converted to another dtype is truncated, wrapped or rounded as in eager, step by step."""
 
     def program(x: Tensor) -> list[Tensor]:
         whole = [x.to(dtype) for dtype in (torch.int8, torch.int32, torch.bool)]
@@ -244,7 +244,7 @@ def numbers_change_dtype(s: Subject) -> None:
     """,
 )
 def bits_are_read_otherwise(s: Subject) -> None:
-    """The bits of a tensor that are read as another dtype are those in memory, also of a number just computed."""
+    """A view in another dtype reads the bits that are in memory, also of values just computed."""
 
     def program(x: Tensor) -> tuple[Tensor, ...]:
         y = x * 2
@@ -271,7 +271,7 @@ def bits_are_read_otherwise(s: Subject) -> None:
     },
 )
 def indices_of_every_dtype(s: Subject) -> None:
-    """Indices of any dtype, counted from either end, lead to the numbers that they lead to in eager."""
+    """Index tensors of integer dtypes, negative values included, and masks select what they select in eager."""
     dtype = getattr(torch, s.axis("index"))
     program = s.compile(lambda x, i: x[i] * 2)
     x = s.randn(4, 4)

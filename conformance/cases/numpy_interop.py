@@ -90,7 +90,7 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
     },
 )
 def arrays_are_arrays(s: Subject) -> None:
-    """A program of NumPy takes arrays and gives arrays, with NumPy's values, shapes and dtypes, in each call."""
+    """A NumPy program takes arrays and gives arrays, with NumPy's values, shapes and dtypes, in each call."""
     program = s.compile(PROGRAMS[s.axis("program")])
     for rows in 2, 2, 3:
         program(s.randn(rows, 3).cpu().numpy())
@@ -129,7 +129,7 @@ PAIRS: dict[str, Callable[[Any], Any]] = {
     """,
 )
 def dtypes_are_promoted(s: Subject) -> None:
-    """The dtype of a result is the one that NumPy's rules give, for arrays, for its numbers and for Python's."""
+    """Results have the dtype that NumPy's promotion rules give, for arrays, NumPy scalars and Python numbers."""
     program = s.compile(PAIRS[s.axis("pair")])
     for _ in range(2):
         program(s.arange(3).cpu().numpy())
@@ -147,7 +147,7 @@ def dtypes_are_promoted(s: Subject) -> None:
     """,
 )
 def tensors_become_arrays_and_back(s: Subject) -> None:
-    """Tensors and arrays of one program are made into each other, and share their memory where they do in eager."""
+    """Tensors and NumPy arrays convert into each other in a program, and share memory where they do in eager."""
 
     def program(x: Tensor) -> tuple[Any, ...]:
         a = x.numpy()
@@ -172,7 +172,7 @@ def tensors_become_arrays_and_back(s: Subject) -> None:
     """,
 )
 def captured_array_is_changed(s: Subject) -> None:
-    """An array that a program captures has the numbers of the time of the call, and may be replaced by another."""
+    """A captured NumPy array has its values at the time of the call, and may be replaced by another."""
     weights = np.arange(3, dtype=np.float32)
     program = s.compile(lambda a: a * weights + weights.sum())
     program(s.ones(3).cpu().numpy())
@@ -195,7 +195,7 @@ def captured_array_is_changed(s: Subject) -> None:
     """,
 )
 def error_of_numpy(s: Subject) -> None:
-    """An error in the use of NumPy is an error in each call that has it, and harms no other call."""
+    """A wrong use of NumPy raises in each call that has it, and harms no other call."""
     program = s.compile(lambda a, b: np.dot(a, b) + 1)
     for rows in 3, 2, 3, 4:
         s.attempt(program, np.ones((2, 3)), np.ones((rows, 2)))
@@ -215,7 +215,7 @@ def error_of_numpy(s: Subject) -> None:
     """,
 )
 def scalar_is_an_array(s: Subject) -> None:
-    """A scalar of NumPy comes out as an array without dimensions, with the scalar's dtype and value."""
+    """A NumPy scalar comes out as a 0-dimensional array, with the scalar's dtype and value."""
     program = s.compile(lambda a: a.sum() * 2, tell=True)
     for size in 2, 2, 3:
         made = program(np.ones(size, dtype=np.float32))
@@ -233,7 +233,7 @@ def scalar_is_an_array(s: Subject) -> None:
     """,
 )
 def array_in_reverse_is_a_copy(s: Subject) -> None:
-    """An array in reverse is a copy: what is written into it is not written into the array."""
+    """A reversed array (a[::-1], np.flip) is a copy: what is written into it does not reach the original."""
     flips = s.axis("how") == "flip"
 
     def program(a: Any) -> Any:
@@ -256,7 +256,7 @@ def array_in_reverse_is_a_copy(s: Subject) -> None:
     """,
 )
 def indices_of_a_triangle_are_one_array(s: Subject) -> None:
-    """The indices of a triangle are one array: as an index that chooses rows, and unpacked it chooses numbers."""
+    """What np.tril_indices gives is one array: as an index it selects rows, and unpacked it selects elements."""
 
     def program(a: Any) -> tuple[Any, ...]:
         rows, columns = np.tril_indices(3)

@@ -1,4 +1,4 @@
-"""Whose random numbers does a compiled program draw that draws from NumPy's?"""
+"""Do draws from numpy.random in a compiled program come from NumPy's stream, or from torch's?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def draw_arrays(a: Any) -> tuple[Any, ...]:
     """,
 )
 def draws_come_from_its_own_stream(s: Subject) -> None:
-    """Where NumPy's own stream is asked for, its numbers are eager's in each call, and it goes on from there."""
+    """With use_numpy_random_stream, draws from numpy.random are eager's in each call, and its stream goes on."""
     s.config(use_numpy_random_stream=True)
     program = s.compile(draw_arrays)
     np.random.seed(1)  # noqa: NPY002 - the stream is what it is about
@@ -51,7 +51,7 @@ def draws_come_from_its_own_stream(s: Subject) -> None:
     """,
 )
 def draws_are_those_of_torch(s: Subject) -> None:
-    """By default what NumPy draws follows from the seed of torch, and NumPy's own stream stays where it is."""
+    """By default draws from numpy.random follow from torch's seed, and NumPy's own stream stays where it is."""
     program, found = s.compile(draw_arrays, compare="metadata"), []
     for seed, torch_seed in (1, 1), (2, 1), (2, 2):
         np.random.seed(seed)  # noqa: NPY002 - likewise
