@@ -1,4 +1,4 @@
-"""Does the next call see what the attributes of an object and of its class have become?"""
+"""Does each call see what the attributes of an object and of its class have become?"""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def follow_step(x: Tensor, plan: Plan) -> Tensor:
     """,
 )
 def attribute_is_changed(s: Subject) -> None:
-    """An attribute of an instance is the one of the time of the call, at one graph a value."""
+    """An attribute of an instance has its value at the time of the call, at one graph a value."""
     first, other = VALUES[s.axis("kind")]
     program, plan = s.compile(follow_step), Plan(step=first)
     program(s.ones(3), plan)
@@ -139,7 +139,7 @@ def equal_instances_share_a_graph(s: Subject) -> None:
     """,
 )
 def attribute_appears(s: Subject) -> None:
-    """Whether an object has an attribute is asked anew in each call."""
+    """Whether an object has an attribute (hasattr, getattr) is asked anew in each call."""
 
     def add_bias(x: Tensor, plan: Any) -> Tensor:
         return x + plan.bias if hasattr(plan, "bias") else x - getattr(plan, "offset", 1)
@@ -179,7 +179,7 @@ class Lazy:
     """,
 )
 def attribute_is_made_up(s: Subject) -> None:
-    """An attribute that an object makes up is made up anew in each call, until the object has it."""
+    """An attribute that __getattr__ computes is computed anew in each call, until the object has it itself."""
     program, lazy = s.compile(lambda x, lazy: x + lazy.step), Lazy(step=1)
     program(s.ones(3), lazy)
     s.change("the object makes up another value")
@@ -245,7 +245,7 @@ def property_is_computed(s: Subject) -> None:
     """,
 )
 def property_is_cached(s: Subject) -> None:
-    """A property that is cached is computed once, kept in the object, and computed anew when it is deleted there."""
+    """A cached_property is computed once, kept in the object, and computed anew once it is deleted there."""
     program, measured = s.compile(lambda x, m: x * m.triple), Measured(2)
     for size in 2, 5:
         s.change(f"the size is {size}")
@@ -269,7 +269,7 @@ def property_is_cached(s: Subject) -> None:
     """,
 )
 def object_is_written(s: Subject) -> None:
-    """What a program writes into an object, attributes that it makes and deletes included, is there when it returns."""
+    """Attributes of an object that a program sets, creates or deletes are so for the caller when it returns."""
 
     def write(x: Tensor, plan: Any) -> Tensor:
         plan.count += 1
@@ -296,7 +296,7 @@ def object_is_written(s: Subject) -> None:
     """,
 )
 def object_is_made(s: Subject) -> None:
-    """An object that a program makes is of its class, has its attributes, and is another one in each call."""
+    """An object that a program creates has its class and attributes, and is a new one in each call."""
     program = s.compile(lambda x, step: Plan(step=step, value=x * 2))
     made = [program(s.randn(3), step) for step in ("a", "a", "b")]
     s.note("the objects", [dict(vars(each)) for each in made])

@@ -1,4 +1,4 @@
-"""Do the rules of optimisers and their options hold in compiled steps, and in steps that need compiled code?"""
+"""Do optimisers with further rules and options, compiled or around compiled code, step as in eager?"""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def step_matrices(s: Subject) -> None:
     """,
 )
 def matrices_are_stepped(s: Subject) -> None:
-    """A compiled step on matrices leaves the parameters and the memory that eager leaves, whatever its options."""
+    """A compiled step of Muon, Adagrad, Adam or NAdam on matrices leaves eager's parameters and optimiser state."""
     step_matrices(s)
 
 
@@ -95,7 +95,7 @@ def matrices_are_stepped(s: Subject) -> None:
     },
 )
 def step_runs_as_it_is(s: Subject) -> None:
-    """A step whose rule cannot be compiled as a whole leaves the parameters and the memory that eager leaves."""
+    """An optimiser step that cannot be compiled as a whole (Adafactor, fused) leaves eager's parameters and state."""
     step_matrices(s)
 
 
@@ -136,7 +136,7 @@ CHANGES = (
     """,
 )
 def options_are_changed(s: Subject) -> None:
-    """Options that change between steps count from the next step on, whether they are numbers or truth values."""
+    """Options of a parameter group that change between steps, numbers or bools, count from the next step on."""
     leaves = matrices(s)
     optimiser = getattr(torch.optim, s.axis("rule"))(leaves, lr=0.1)
     step, group = s.compile(optimiser.step), optimiser.param_groups[0]
@@ -163,7 +163,7 @@ def options_are_changed(s: Subject) -> None:
     """,
 )
 def loss_is_evaluated_many_times(s: Subject) -> None:
-    """An optimiser that evaluates a compiled loss as often as it needs takes eager's steps."""
+    """Where LBFGS evaluates a compiled loss as often as it needs, it takes eager's steps."""
     x, target = s.zeros(3).requires_grad_(), s.randn(3)
     optimiser = torch.optim.LBFGS([x], max_iter=3, line_search_fn=s.axis("search") or None)
     scale = s.arange(3) + 1
@@ -189,7 +189,7 @@ def loss_is_evaluated_many_times(s: Subject) -> None:
     """,
 )
 def step_cannot_be_compiled(s: Subject) -> None:
-    """A program that takes a step that cannot be compiled takes it all the same, between what is compiled."""
+    """A compiled program that calls LBFGS.step, which cannot be compiled, takes eager's step all the same."""
     layer = s.place(nn.Linear(3, 1))
     optimiser = torch.optim.LBFGS(layer.parameters(), max_iter=2)
     x, y = s.randn(4, 3), s.randn(4, 1)
@@ -218,7 +218,7 @@ def step_cannot_be_compiled(s: Subject) -> None:
     """,
 )
 def rows_are_stepped(s: Subject) -> None:
-    """Where gradients are sparse, the rows that were looked up in compiled code are stepped, and no others."""
+    """With sparse gradients of a compiled Embedding, SparseAdam steps the rows that were looked up, and no others."""
     layer: Any = s.place(nn.Embedding(5, 2, sparse=True))
     optimiser = torch.optim.SparseAdam(layer.parameters(), lr=0.1)
     program = s.compile(lambda words: (layer(words) * 2).square().sum())
@@ -242,7 +242,7 @@ def rows_are_stepped(s: Subject) -> None:
     """,
 )
 def steps_are_differentiated(s: Subject) -> None:
-    """Gradients flow through steps that a compiled program takes, to the learning rate and to what was before them."""
+    """Gradients flow through differentiable optimiser steps in a program, to the learning rate and the start."""
 
     def program(start: Tensor, rate: Tensor, target: Tensor) -> Any:
         x = start.clone()

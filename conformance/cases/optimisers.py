@@ -89,7 +89,7 @@ def memory(optimiser: Optimizer) -> list[Any]:
     },
 )
 def parameters_are_stepped(s: Subject) -> None:
-    """A compiled step of an optimiser changes its parameters, and what it remembers of them, as the rule says."""
+    """A compiled optimiser step leaves eager's parameters and optimiser state, step after step, for each rule."""
     leaves, steps = leaves_of(s, 3), []
     optimiser = RULES[s.axis("rule")](leaves)
     step = s.compile(optimiser.step)
@@ -110,7 +110,7 @@ def parameters_are_stepped(s: Subject) -> None:
     """,
 )
 def tensors_are_stepped_together(s: Subject) -> None:
-    """An optimiser that steps many parameters at once leaves in each what it would leave one by one."""
+    """A foreach step of many parameters leaves eager's values in each, empty and transposed ones included."""
     leaves, steps = [*leaves_of(s, 3, 0, 4), s.randn(2, 2).t().requires_grad_()], []
     optimiser = SGD(leaves, lr=0.1, weight_decay=0.1, momentum=0.5, foreach=True)
     step = s.compile(optimiser.step)
@@ -131,7 +131,7 @@ def tensors_are_stepped_together(s: Subject) -> None:
     """,
 )
 def dtypes_are_stepped_together(s: Subject) -> None:
-    """Parameters of several dtypes that are stepped at once each keep their dtype, and its precision."""
+    """Parameters of several dtypes in one foreach step each keep their dtype, and its precision."""
     dtypes = torch.float64, torch.float32, torch.float64
     leaves, steps = [s.randn(3, dtype=dtype).requires_grad_() for dtype in dtypes], []
     optimiser = getattr(torch.optim, s.axis("rule"))(leaves, lr=0.1, foreach=True)
@@ -169,7 +169,7 @@ def scheduled(s: Subject, rate: Any) -> None:
     """,
 )
 def learning_rate_is_scheduled(s: Subject) -> None:
-    """Each step is as long as the schedule says at its time."""
+    """Each compiled step uses the learning rate that the scheduler has set by then."""
     scheduled(s, 1.0)
 
 
@@ -182,7 +182,7 @@ def learning_rate_is_scheduled(s: Subject) -> None:
     """,
 )
 def learning_rate_is_a_tensor(s: Subject) -> None:
-    """Where the learning rate is a tensor, a schedule costs no further compilation."""
+    """Where the learning rate is a tensor, a scheduler costs no further compilation."""
     scheduled(s, s.full((), 1.0))
 
 
@@ -207,7 +207,7 @@ def learning_rate_is_a_tensor(s: Subject) -> None:
     """,
 )
 def settings_are_changed(s: Subject) -> None:
-    """A step obeys the settings that its group of parameters has at the time of the call."""
+    """A compiled step obeys the settings that its parameter group has at the time of the call."""
     leaves = leaves_of(s, 3)
     optimiser = SGD(leaves, lr=0.1, momentum=0.5)
     step, group = s.compile(optimiser.step), optimiser.param_groups[0]
@@ -238,7 +238,7 @@ def settings_are_changed(s: Subject) -> None:
     """,
 )
 def group_is_added(s: Subject) -> None:
-    """Parameters that are added between steps are stepped from then on, with settings of their own."""
+    """Parameters of a group that is added between steps are stepped from then on, with settings of their own."""
     leaves, more = leaves_of(s, 3), leaves_of(s, 2)
     optimiser = SGD(leaves, lr=0.1)
     step = s.compile(optimiser.step)
@@ -264,7 +264,7 @@ def group_is_added(s: Subject) -> None:
     """,
 )
 def parameter_is_replaced(s: Subject) -> None:
-    """A parameter that takes the place of another in its group is the one that is stepped."""
+    """A parameter that takes the place of another in its parameter group is the one that is stepped."""
     leaves, others = leaves_of(s, 3, 3), leaves_of(s, 3, 3)
     optimiser = SGD(leaves, lr=0.1)
     step, group = s.compile(optimiser.step), optimiser.param_groups[0]
@@ -293,7 +293,7 @@ def parameter_is_replaced(s: Subject) -> None:
     """,
 )
 def state_is_loaded(s: Subject) -> None:
-    """Once a state is loaded, steps go on from it: its moments, its number of steps, its settings."""
+    """After load_state_dict, steps go on from the loaded state: its moments, its number of steps, its settings."""
     leaves, others = leaves_of(s, 3), leaves_of(s, 3)
     optimiser, source = Adam(leaves, lr=0.1), Adam(others, lr=0.3, betas=(0.5, 0.5))
     step = s.compile(optimiser.step)
@@ -327,7 +327,7 @@ def state_is_loaded(s: Subject) -> None:
     """,
 )
 def memory_is_changed(s: Subject) -> None:
-    """What is done to an optimiser's memory between steps counts: it is written in place, replaced or forgotten."""
+    """An optimiser's state that is written in place, replaced or cleared between steps counts in the next step."""
     leaves = leaves_of(s, 3)
     optimiser = SGD(leaves, lr=0.1, momentum=0.9)
     step, state = s.compile(optimiser.step), optimiser.state
@@ -368,7 +368,7 @@ def memory_is_changed(s: Subject) -> None:
     """,
 )
 def some_have_no_gradient(s: Subject) -> None:
-    """A parameter without a gradient is left alone in that step; one whose gradient is zero is stepped."""
+    """A parameter whose .grad is None is left alone in that step; one whose gradient is zero is stepped."""
     leaves = leaves_of(s, 3, 3)
     optimiser = SGD(leaves, lr=0.1, momentum=0.9)
     step = s.compile(optimiser.step)
@@ -401,7 +401,7 @@ def some_have_no_gradient(s: Subject) -> None:
     """,
 )
 def optimisers_take_turns(s: Subject) -> None:
-    """Each call steps the optimiser of its time, and clears the gradients of its parameters alone."""
+    """A program whose variable holds another optimiser in each call steps that, and clears its gradients alone."""
     leaves = leaves_of(s, 3, 3, 3)
     rates = 0.1, 0.1, 0.5
     optimisers = [SGD([leaf], lr=rate) for leaf, rate in zip(leaves, rates, strict=True)]

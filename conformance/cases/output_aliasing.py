@@ -93,7 +93,7 @@ LAZY: dict[str, Callable[[Tensor], Tensor]] = {
     },
 )
 def copy_is_made_where_it_must(s: Subject) -> None:
-    """An operation that copies only where it must does so by the layout and dtype of each call's argument."""
+    """Whether contiguous, reshape or to copies is decided by the layout and dtype of each call's argument."""
     program = s.compile(LAZY[s.axis("operation")])
     given = [s.randn(3, 3) for _ in range(5)]
     given[1], given[2], given[4] = given[1].t(), given[2].double(), given[4].t()
@@ -128,7 +128,7 @@ def copy_is_made_where_it_must(s: Subject) -> None:
     },
 )
 def size_decides(s: Subject) -> None:
-    """Where the size decides whether the result is the argument, a part of it or new, each call decides for itself."""
+    """Where a size decides whether the result is the argument, a view of it or new, each call decides for itself."""
     limit = 4
 
     def program(x: Tensor) -> Tensor:
@@ -171,7 +171,7 @@ PAIRS: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
     },
 )
 def results_share_an_intermediate(s: Subject) -> None:
-    """Two results made of one intermediate value share memory where eager's do, and with no other call's results."""
+    """Two results made of one intermediate tensor share memory as in eager, and with no other call's results."""
     pair = PAIRS[s.axis("pair")]
     program, kept = s.compile(lambda x: pair(x * 2)), []
     for _ in range(3):
@@ -209,7 +209,7 @@ class Sharing(nn.Module):
     """,
 )
 def parameters_are_returned(s: Subject) -> None:
-    """A view of a parameter or buffer that is returned is of the one that the module has at the time of the call."""
+    """A returned view of a parameter or buffer is of the one that the module has at the time of the call."""
     module = s.place(Sharing())
     program, x = s.compile(module), s.randn(2)
     for replaced in False, True, False:
@@ -238,7 +238,7 @@ def parameters_are_returned(s: Subject) -> None:
     """,
 )
 def results_of_one_storage(s: Subject) -> None:
-    """Views of two arguments share memory in the calls in which the arguments are one, and not in others."""
+    """Views of two arguments share memory in the calls in which the arguments do, and in no others."""
     program, base = s.compile(lambda a, b: (a.view(-1), b[1:])), s.randn(8)
     for a, b in (
         (s.randn(4), s.randn(4)),
@@ -264,7 +264,7 @@ def results_of_one_storage(s: Subject) -> None:
     """,
 )
 def result_is_passed_again(s: Subject) -> None:
-    """A view that was returned is an argument like any other: a view of it leads to the same memory."""
+    """A view that was returned may be passed again: a view of it is a view of the same memory."""
     program, base = s.compile(lambda x: x[1:-1]), s.arange(13)
     x = base
     for _ in range(4):
@@ -293,7 +293,7 @@ def result_is_passed_again(s: Subject) -> None:
     },
 )
 def number_of_parts_varies(s: Subject) -> None:
-    """A tensor is split into as many parts as its size asks for at each call, and every part is its memory."""
+    """A tensor is split into as many parts as its size gives in each call, and a returned part is a view of it."""
     how = s.axis("how")
 
     def program(x: Tensor) -> tuple[Tensor, int]:
@@ -330,7 +330,7 @@ def failure(write: Callable[..., object], *args: object) -> str:
     """,
 )
 def views_of_a_leaf_are_protected(s: Subject) -> None:
-    """A returned view of a leaf can be written only where no gradients are recorded, and then the leaf changes."""
+    """A returned view of a leaf that requires grad can be mutated only under no_grad, and then the leaf changes."""
     program, leaf = s.compile(VIEWS[s.axis("view")]), s.randn(3, 4).requires_grad_()
     for grad in True, False, True:
         y = program(leaf)
@@ -350,7 +350,7 @@ def views_of_a_leaf_are_protected(s: Subject) -> None:
     """,
 )
 def gradients_follow_written_views(s: Subject) -> None:
-    """Gradients follow a write into a returned view back to what it is a view of, as in eager."""
+    """Gradients flow through an in-place write into a returned view, back to the tensor that it is a view of."""
     program = s.compile(VIEWS[s.axis("view")])
     for _ in range(2):
         leaf = s.randn(3, 3).requires_grad_()
@@ -374,7 +374,7 @@ def gradients_follow_written_views(s: Subject) -> None:
     """,
 )
 def inference_mode_marks_new_tensors(s: Subject) -> None:
-    """Under inference mode new results are inference tensors and views of ordinary arguments are none."""
+    """Under inference_mode new results are inference tensors, and views of ordinary arguments are not."""
     program, x = s.compile(lambda x: (x[1:], x * 2)), s.randn(3)
     for mode in False, True, False, True:
         with torch.inference_mode(mode):

@@ -102,7 +102,7 @@ def left_by(modules: Sequence[str]) -> list[str]:
     """,
 )
 def importing_changes_nothing(s: Subject) -> None:
-    """Importing an implementation changes neither the process nor the flags of torch's compiler."""
+    """Importing a backend changes neither the process (signals, hooks, threads ...) nor torch's compiler flags."""
     found = s.act("import", lambda: left_by(s.modules) if s.modules else [])
     s.tell("changes", found or [])
 
@@ -124,7 +124,7 @@ def step(x: Tensor, w: Tensor) -> Tensor:
     """,
 )
 def compiling_changes_nothing_else(s: Subject) -> None:
-    """Compiling and running a program leaves the process as it was, also where it is the first to be compiled."""
+    """Compiling and running a program leaves hooks, warnings, logs, threads and modes of the process as they were."""
     s.elsewhere(compile_first, interpreter=True)
 
 

@@ -1,4 +1,4 @@
-"""Is a number that a graph holds as a symbol a number of Python wherever the program uses it?"""
+"""Is an int argument, which a graph may hold as a symbol, a number of Python wherever the program uses it?"""
 
 # ruff: noqa: PLR0124, PLR2004 - odd ways to use a number are the subject
 
@@ -62,7 +62,7 @@ USES: dict[str, Callable[[Tensor, Any], Any]] = {
     },
 )
 def number_is_itself(s: Subject) -> None:
-    """A number of which each call has another value is that value wherever a program uses it."""
+    """An int argument that varies acts as in eager in sorting, formatting, membership, keys and truth tests."""
     program = s.compile(USES[s.axis("use")])
     for number in 1, 3, 1, 2, 4, 2:
         program(s.randn(2), number)

@@ -74,7 +74,7 @@ PYTHON_DRAWS = {
     },
 )
 def module_draws(s: Subject) -> None:
-    """Numbers of Python's random module are eager's in each call, and the module goes on from there."""
+    """Draws from Python's random module are eager's in each call, and the module's state goes on from there."""
     program = s.compile(PYTHON_DRAWS[s.axis("draw")])
     random.seed(1)
     for _ in range(3):
@@ -93,7 +93,7 @@ def module_draws(s: Subject) -> None:
     """,
 )
 def generator_draws(s: Subject) -> None:
-    """A generator of Python's random module that a program captures draws eager's numbers, and goes on from there."""
+    """A captured random.Random draws eager's numbers, and its state goes on from there."""
     generator, draw = random.Random(3), s.axis("draw")
 
     def scale(x: Tensor) -> Tensor:

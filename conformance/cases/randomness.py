@@ -32,7 +32,7 @@ def add_noise(x: Tensor) -> Tensor:
     """,
 )
 def seed_repeats_the_numbers(s: Subject) -> None:
-    """The same seed gives a compiled program the same numbers again, also in the call that compiled it."""
+    """The same manual_seed gives a compiled program the same numbers, also in the call that compiled it."""
     program, x = s.compile(add_noise, compare="metadata"), s.zeros(100)
     drawn = []
     for seed in 1, 1, 2, 1:
@@ -54,7 +54,7 @@ def seed_repeats_the_numbers(s: Subject) -> None:
     """,
 )
 def state_repeats_the_numbers(s: Subject) -> None:
-    """A state of the generator that is kept and set again gives a compiled program the same numbers again."""
+    """A generator state that is saved and set again gives a compiled program the same numbers again."""
 
     def draw(x: Tensor) -> Tensor:
         return x + torch.rand(100).to(x.device)
@@ -79,7 +79,7 @@ def state_repeats_the_numbers(s: Subject) -> None:
     """,
 )
 def each_call_draws_anew(s: Subject) -> None:
-    """Calls without a seed between them draw different numbers, and so does eager code after them."""
+    """Calls without a seed between them draw different numbers, and so does eager code in between."""
     program, x = s.compile(add_noise, compare="metadata"), s.zeros(100)
     torch.manual_seed(1)
     drawn = []
@@ -125,7 +125,7 @@ DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
     """,
 )
 def fallback_draws_as_eager(s: Subject) -> None:
-    """With the flag that falls back to eager's random numbers, compiled programs draw the numbers that eager draws."""
+    """With fallback_random, compiled programs draw the random numbers that eager draws."""
     s.config("torch._inductor.config", fallback_random=True)
     program, x = s.compile(DRAWS[s.axis("draw")]), s.randn(5, 4)
     torch.manual_seed(1)
@@ -149,7 +149,7 @@ def draw_twice(x: Tensor) -> tuple[Tensor, Tensor]:
     """,
 )
 def like_draws_are_two(s: Subject) -> None:
-    """Two draws in one program are two draws, however much they look alike."""
+    """Two random draws in one program give different numbers, however much they look alike."""
     program = s.compile(draw_twice, compare="metadata")
     for _ in range(2):
         first, second = program(s.zeros(100))
@@ -181,7 +181,7 @@ def draw_bounded(x: Tensor) -> tuple[Tensor, ...]:
     """,
 )
 def numbers_keep_their_bounds(s: Subject) -> None:
-    """Numbers that a compiled program draws fill the bounds of their distribution, and do not leave them."""
+    """Random numbers drawn by compiled code fill the range of their distribution, and do not leave it."""
     program = s.compile(draw_bounded, compare="metadata")
     for _ in range(2):
         drawn = program(s.zeros(1))
@@ -210,7 +210,7 @@ def draw_and_ignore(x: Tensor) -> Tensor:
     """,
 )
 def unused_draws_count(s: Subject) -> None:
-    """Numbers that are drawn and not used are drawn all the same, so that those after them are eager's."""
+    """With fallback_random, random numbers that are not used are drawn all the same, so that later ones are eager's."""
     s.config("torch._inductor.config", fallback_random=True)
     program = s.compile(draw_and_ignore)
     for _ in range(2):
@@ -229,7 +229,7 @@ def unused_draws_count(s: Subject) -> None:
     """,
 )
 def seed_in_the_program(s: Subject) -> None:
-    """A program that sets the seed draws the same numbers in each call, and leaves the generator as it says."""
+    """A program that calls torch.manual_seed draws the same numbers in each call."""
 
     def draw(x: Tensor) -> Tensor:
         torch.manual_seed(7)
@@ -254,7 +254,7 @@ def seed_in_the_program(s: Subject) -> None:
     """,
 )
 def own_generator(s: Subject) -> None:
-    """A program that is given a generator draws eager's numbers from it, and leaves the global one alone."""
+    """A program that draws from its own torch.Generator gets eager's numbers, and leaves the global one alone."""
     generator = torch.Generator(s.device).manual_seed(5)
 
     def draw(x: Tensor) -> Tensor:
@@ -312,7 +312,7 @@ def drop_checkpointed(x: Tensor) -> Tensor:
     """,
 )
 def checkpoint_draws_the_same_again(s: Subject) -> None:
-    """What a checkpoint computes again in the backward pass is dropped where it was dropped in the forward pass."""
+    """Dropout that a checkpoint recomputes in the backward pass drops what it dropped in the forward pass."""
     program = s.compile(drop_checkpointed, compare="metadata")
     for _ in range(2):
         x = s.ones(100).requires_grad_()
@@ -332,7 +332,7 @@ def checkpoint_draws_the_same_again(s: Subject) -> None:
     """,
 )
 def draws_around_a_break(s: Subject) -> None:
-    """Draws before and after a graph break are drawn from one generator, one after the other."""
+    """Random draws before and after a graph break differ from each other, and repeat with the seed."""
 
     def draw(x: Tensor) -> tuple[Tensor, Tensor]:
         first = x + torch.rand(100, device=x.device)
@@ -361,7 +361,7 @@ def draws_around_a_break(s: Subject) -> None:
     """,
 )
 def sizes_of_draws_vary(s: Subject) -> None:
-    """A draw has the size of each call, with numbers that differ throughout."""
+    """A random tensor whose size varies has the size of each call, and no number twice."""
     program = s.compile(
         lambda x: x + torch.rand(2 * len(x), device=x.device).view(2, -1), compare="metadata"
     )

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     },
 )
 def sizes_become_dynamic(s: Subject) -> None:
-    """Once a size has varied, one dynamic graph serves all further sizes."""
+    """Once a size has varied, one dynamic graph serves all further sizes, unless the settings ask for static ones."""
     s.config(
         automatic_dynamic_shapes=s.axis("automatic"), assume_static_by_default=s.axis("static")
     )
@@ -103,7 +103,7 @@ def sizes_become_dynamic(s: Subject) -> None:
     },
 )
 def flag_selects_a_graph(s: Subject) -> None:
-    """Each value of a Python flag has its own graph, and each graph its own history of sizes."""
+    """Each value of a bool argument has its own graph, and each graph its own history of sizes."""
     s.config(automatic_dynamic_shapes=s.axis("automatic"))
 
     def double_or_square(flag: bool, y: Tensor) -> Tensor:  # noqa: FBT001 - the program's own
@@ -170,7 +170,7 @@ def flag_selects_a_graph(s: Subject) -> None:
     },
 )
 def tensors_and_numbers_alternate(s: Subject) -> None:
-    """An argument that is now a tensor, now a number costs one graph a kind, not one a call."""
+    """An argument that is now a tensor, now a number costs one graph a type, not one a call."""
     s.config(automatic_dynamic_shapes=s.axis("automatic"))
     product = s.compile(lambda x, y: x * y, dynamic=s.axis("dynamic"))
     for size, number in (2, None), (3, 3), (4, None), (4, None), (5, 4), (5, 4), (6, None):
@@ -219,7 +219,7 @@ class Nine:
     """,
 )
 def call_method_is_rebound(s: Subject) -> None:
-    """Instances of a class share a graph until the class's call method is rebound."""
+    """Instances of a class share a graph until the class's __call__ is replaced."""
 
     class Adder:
         def __call__(self, x: Tensor) -> Tensor:
@@ -260,7 +260,7 @@ def collect(f: Callable[..., Tensor], x: Tensor, pairs: Sequence[tuple[Any, Any]
     """,
 )
 def unread_values_are_not_guarded(s: Subject) -> None:
-    """Values that are collected and never read do not cost compilations."""
+    """Values that a program collects in a list and never reads cause no recompilation."""
     program = s.compile(collect, fullgraph=True, dynamic=s.axis("dynamic"))
     for pairs in (
         [("a", 1), ("b", 2)],
@@ -284,7 +284,7 @@ def unread_values_are_not_guarded(s: Subject) -> None:
     """,
 )
 def wrappers_share_a_history(s: Subject) -> None:
-    """What one wrapper of a function has learnt about its sizes, the next wrapper of it knows."""
+    """What one torch.compile of a function has learnt about its sizes, the next torch.compile of it knows."""
 
     def add(x: Tensor, n: int) -> Tensor:
         return x + n

@@ -91,7 +91,7 @@ def demand_few(x: Tensor, limit: int) -> Tensor:
     """,
 )
 def assertion_on_tensors_is_checked(s: Subject) -> None:
-    """An assertion on the numbers of a tensor is checked in each call, and names its message where it fails."""
+    """An assertion on the values of a tensor is checked in each call, and raises with its message where it fails."""
     compiled = s.compile(demand_positive)
     for number in 1, -1, 1, -1:
         error = catch(compiled, s.full((3,), number))
@@ -111,7 +111,7 @@ def assertion_on_tensors_is_checked(s: Subject) -> None:
     """,
 )
 def assertion_on_values_is_eagers(s: Subject) -> None:
-    """An assertion on sizes and values of Python fails as in eager, with its message, in the calls that break it."""
+    """An assertion on sizes or Python values raises as in eager, with its message, in the calls that fail it."""
     compiled = s.compile(demand_few, dynamic=False)
     for size, limit in (2, 3), (3, 3), (2, 3), (4, 3), (4, 5):
         s.attempt(compiled, s.randn(size), limit)
@@ -166,7 +166,7 @@ READS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     },
 )
 def index_out_of_range_fails(s: Subject) -> None:
-    """An index beyond the end of a tensor is an error in each call that has one, never a number from elsewhere."""
+    """An index out of range raises in each call that has one, and never reads a value from elsewhere."""
     program = s.compile(READS[s.axis("read")])
     x = s.arange(3)
     for last in 2, 3, 1, 1000:
@@ -200,7 +200,7 @@ def index_out_of_range_fails(s: Subject) -> None:
     },
 )
 def division_by_zero(s: Subject) -> None:
-    """A division of numbers by zero raises in each call that divides by zero, also where numbers are symbols."""
+    """An integer division raises ZeroDivisionError in each call in which the divisor is 0, also once it has varied."""
     program = s.compile(lambda x, n: x * (12 // n))
     for n in (2, 3, 0, 4, 0) if s.axis("zero") == "late" else (2, 0, 3, 0, 0):
         s.attempt(program, s.randn(2), n)
@@ -257,7 +257,7 @@ ill: Any = Ill.apply
     """,
 )
 def backward_pass_fails(s: Subject) -> None:
-    """What fails in a backward pass raises there as in eager, and the next forward and backward pass is unharmed."""
+    """An error in a backward pass is raised there as in eager, and the next forward and backward pass works."""
     program = s.compile(lambda x: ill(x).sum())
     for scale in 1, -1, 1:
         x = torch.diag(s.full((2,), scale)).requires_grad_()
@@ -278,7 +278,7 @@ def backward_pass_fails(s: Subject) -> None:
     """,
 )
 def suppressed_errors_run_in_eager(s: Subject) -> None:
-    """Where errors of the compiler are suppressed, a program that cannot be compiled runs in eager, each time."""
+    """With suppress_errors, a program that its backend fails to compile runs in eager, each time."""
 
     def broken(graph: Any, inputs: Any) -> Any:
         raise NotImplementedError("this compiler can do nothing")

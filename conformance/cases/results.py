@@ -1,4 +1,4 @@
-"""Is what a compiled call returns built of the same things in the same way as in eager?"""
+"""Does a compiled call return the types, the structure, the strides and the values that eager returns?"""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ STRUCTURES: dict[str, Callable[[Tensor], Any]] = {
     },
 )
 def structure_is_returned(s: Subject) -> None:
-    """Whatever a program returns, kinds, names, order and plain values are those of eager, in every call."""
+    """Whatever a program returns, nested containers and constants included, has eager's types, order and values."""
     program = s.compile(STRUCTURES[s.axis("structure")])
     for _ in range(2):
         program(s.randn(2, 3))
@@ -114,7 +114,7 @@ def structure_is_returned(s: Subject) -> None:
     """,
 )
 def sizes_are_numbers(s: Subject) -> None:
-    """A size that is returned, or computed from sizes, is a plain number, also where the graph serves all sizes."""
+    """A size that is returned, or computed from sizes, is a plain int, also where the graph is dynamic."""
 
     def program(x: Tensor) -> tuple[Any, ...]:
         n, m = x.shape
@@ -162,7 +162,7 @@ LAYOUTS: dict[str, Callable[[Tensor], Any]] = {
     """,
 )
 def results_are_laid_out_as_in_eager(s: Subject) -> None:
-    """Results lie in memory as eager's do, for arguments laid out in rows, by channels, in part or repeated."""
+    """Results have eager's strides, for contiguous, channels_last, transposed and expanded arguments."""
     program, x = s.compile(LAYOUTS[s.axis("kind")]), s.randn(2, 4, 4, 6)
     program(x)
     program(x.to(memory_format=torch.channels_last))
@@ -189,7 +189,7 @@ FEW: dict[str, Callable[[Tensor], Any]] = {
     """,
 )
 def tensors_of_few_numbers(s: Subject) -> None:
-    """Tensors without numbers or with a single one have the results that eager gives for them."""
+    """Tensors with a dimension of size 0 or 1 have the results that eager gives for them."""
     program = s.compile(FEW[s.axis("kind")])
     for size in (3, 2), (0, 2), (1, 2), (3, 1), (0, 1), (4, 2):
         program(s.randn(*size))
@@ -224,7 +224,7 @@ def many_results(s: Subject) -> None:
     """,
 )
 def nothing_is_computed(s: Subject) -> None:
-    """A program that computes with tensors and returns none of it returns what eager returns."""
+    """A program that computes with tensors but returns none of the results returns what eager returns."""
 
     def program(x: Tensor, what: str) -> object:
         y = x * 2
@@ -247,7 +247,7 @@ def nothing_is_computed(s: Subject) -> None:
     """,
 )
 def arguments_in_every_way(s: Subject) -> None:
-    """Arguments reach their parameters, passed by position, by name, in any order, as defaults, and in surplus."""
+    """Arguments passed by position, by name, as defaults, as *args and as **kwargs reach their parameters."""
 
     def program(x: Tensor, y: Any = 2, *more: Tensor, scale: float = 1.5, **named: Any) -> Any:
         return x * 100 + y * 10 + sum(more) * scale, sorted(named), sum(named.values())

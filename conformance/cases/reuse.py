@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     """,
 )
 def like_calls_share_a_graph(s: Subject) -> None:
-    """A program that is called with tensors that look alike is compiled once, and its code runs in each call."""
+    """A program that is called with tensors of one shape and dtype is compiled once, and its code runs in each call."""
     program = s.compile(lambda x, y: (x @ y).relu() - y[0])
     for _ in range(12):
         program(s.randn(2, 3), s.randn(3, 3))
@@ -40,7 +40,7 @@ def like_calls_share_a_graph(s: Subject) -> None:
     """,
 )
 def closures_of_one_code(s: Subject) -> None:
-    """Functions that one piece of code makes have each what it has captured, and share graphs where that is equal."""
+    """Closures made by one function use what each has captured, and share a graph where only tensors differ."""
 
     def make(power: str, weight: Tensor) -> Callable[[Tensor], Tensor]:
         return lambda x: x * weight if power == "one" else x * weight**2
@@ -69,7 +69,7 @@ def closures_of_one_code(s: Subject) -> None:
     exact="what was forgotten is compiled again",
 )
 def reset_forgets_graphs(s: Subject) -> None:
-    """After a reset a program is compiled anew, once, and what earlier calls returned still stands."""
+    """After a reset a program is compiled anew, once, and the results of earlier calls stay as they are."""
     program = s.compile(lambda x: x * 2 + 1)
     kept = [program(s.randn(3)), program(s.randn(3))]
     s.reset()
@@ -85,7 +85,7 @@ def reset_forgets_graphs(s: Subject) -> None:
     """,
 )
 def kinds_of_calls_alternate(s: Subject) -> None:
-    """Calls of several kinds that take turns have each the graph of its kind, however often they change."""
+    """Calls that alternate between several kinds of arguments use the graph of their kind each time."""
     program = s.compile(lambda x, flag: x * 2 if flag else x.abs() + 1)
     for _ in range(4):
         program(s.randn(3), True)  # noqa: FBT003 - the program's own
