@@ -1,4 +1,4 @@
-"""Does a Python number that is passed have the value and the kind of the call?"""
+"""Does a Python number that is passed have the value and the type of the call?"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     """,
 )
 def equal_numbers_differ_in_kind(s: Subject) -> None:
-    """Numbers that are equal but of different kinds, such as 1, 1.0 and True, are not taken for each other."""
+    """Numbers that are equal but of different types, such as 1, 1.0 and True, are not taken for each other."""
     program, x = s.compile(lambda x, n: (-x + n, n)), s.arange(3, dtype=torch.int64)
     for number in 1, 1.0, True, 1, True, 0, False, 0.0, 1.0, 0:
         program(x, number)
@@ -64,7 +64,7 @@ SPECIAL: dict[str, tuple[float, ...]] = {
     },
 )
 def special_numbers(s: Subject) -> None:
-    """Infinities, both zeros, the least numbers and what is no number are told apart, from call to call."""
+    """Infinities, NaN, both zeros and the smallest floats are told apart from call to call."""
 
     def program(x: Tensor, n: float) -> tuple[Any, ...]:
         return -x * n, torch.copysign(x, torch.full_like(x, n)), n, math.copysign(1.0, n)
@@ -111,7 +111,7 @@ WHOLE: dict[str, Callable[[int], Any]] = {
     },
 )
 def whole_numbers_are_computed(s: Subject) -> None:
-    """What a program computes of a whole number is what Python computes, kind and sign included, at every value."""
+    """What a program computes from an int argument is what Python computes, type and sign included."""
     compute = WHOLE[s.axis("kind")]
     program = s.compile(lambda x, n: (x * 2 + n, compute(n)))
     for number in 5, 7, -7, -8, 0, 1, -1, 12:
@@ -158,7 +158,7 @@ FRACTIONS: dict[str, Callable[[float], Any]] = {
     },
 )
 def fractions_are_computed(s: Subject) -> None:
-    """What a program computes of a fraction is what Python computes, kind and sign included, at every value."""
+    """What a program computes from a float argument is what Python computes, type and sign included."""
     compute = FRACTIONS[s.axis("kind")]
     program = s.compile(lambda x, n: (x * 2 + n, compute(n)))
     for number in 1.5, 0.5, 2.5, -2.5:
@@ -175,7 +175,7 @@ def fractions_are_computed(s: Subject) -> None:
     """,
 )
 def great_numbers(s: Subject) -> None:
-    """A whole number keeps all its digits; one that no tensor can hold is computed, or refused as in eager."""
+    """An int argument keeps all its digits; one that int64 cannot hold is computed, or refused, as in eager."""
     program = s.compile(lambda x, n: (x + n, n * 4, n + 1))
     x = s.zeros(2, dtype=torch.int64)
     for number in 5, 6, 2**31, 2**53 + 1, 2**62 + 1, -(2**63), 2**63, 7:
@@ -247,7 +247,7 @@ ROLES: dict[str, Callable[[Tensor, int], Any]] = {
     },
 )
 def number_has_a_role(s: Subject) -> None:
-    """A number that is a size, a bound, a place or a count is so at every value, 0 and beyond the end included."""
+    """An int argument used as a size, slice end, step, repeat count or for topk has eager's result, also at 0."""
     role = ROLES[s.axis("role")]
     program, x = s.compile(role), s.randn(6, 2)
     for number in 3, 4, 5, 0, 1, 2, 7:
@@ -288,7 +288,7 @@ MEETINGS: dict[str, Callable[[Tensor, float], Tensor]] = {
     },
 )
 def number_has_no_dtype(s: Subject) -> None:
-    """A number takes the dtype that eager gives it, beside a tensor of any dtype, also once it has varied."""
+    """A number argument beside a tensor of any dtype gives eager's dtype, also once the number has varied."""
     meet = MEETINGS[s.axis("role")]
     program = s.compile(meet)
     for dtype in torch.int32, torch.bfloat16:
@@ -311,7 +311,7 @@ def number_has_no_dtype(s: Subject) -> None:
     """,
 )
 def number_decides(s: Subject) -> None:
-    """A branch on numbers is taken by the numbers of the call, at one graph a branch once they have varied."""
+    """A branch on number arguments is taken by those of the call, at one graph a branch once they have varied."""
 
     def program(x: Tensor, n: int, limit: float) -> Tensor:
         if n * 2 > 10 and n % 2 == 0:  # noqa: PLR2004 - the program's own
@@ -332,7 +332,7 @@ def number_decides(s: Subject) -> None:
     """,
 )
 def tensor_of_one_number_varies(s: Subject) -> None:
-    """A number that is passed as a tensor without dimensions may have any value at the cost of one graph."""
+    """A number that is passed as a 0-dimensional tensor may have any value at the cost of one graph."""
     program = s.compile(lambda x, rate: (x - rate * x, rate + 1))
     for rate in 0.0, 1.0, 0.5, -0.0, math.inf, math.nan:
         program(s.ones(2), s.full((), rate))

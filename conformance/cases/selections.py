@@ -1,4 +1,4 @@
-"""Do sorting, searching, adding at places and contracting find in compiled code what they find in eager?"""
+"""Do sorting, searching, scatter and index operations, and einsum give eager's results in compiled code?"""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ORDERS: dict[str, Callable[[Tensor], Any]] = {
     """,
 )
 def equal_numbers_are_ordered(s: Subject) -> None:
-    """Among equal numbers, and beside what is no number, compiled code finds the same numbers at the same places."""
+    """Sorting, topk, argmax, median and searchsorted give eager's results, with ties, NaN and infinity as well."""
     program = s.compile(ORDERS[s.axis("way")])
     for rows in 6, 7, 9, 8:
         x = (s.randn(rows, 3) * 1.5).round()
@@ -97,7 +97,7 @@ ADDITIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Any]] = {
     """,
 )
 def places_come_twice(s: Subject) -> None:
-    """What is added at a place that comes twice is added twice, to the argument, and nothing is added elsewhere."""
+    """Where indices repeat, index_put, index_add, scatter_add and the like change their argument as in eager."""
     program = s.compile(ADDITIONS[s.axis("way")])
     for places in [0, 2, 0], [1, 1, 1, 3], [3, 2, 1, 0, 3], []:
         index = torch.tensor(places, dtype=torch.int64, device=s.device)
@@ -117,7 +117,7 @@ def places_come_twice(s: Subject) -> None:
     """,
 )
 def additions_have_gradients(s: Subject) -> None:
-    """What is added at places has the gradient of each place where it is, and what it is added to its own."""
+    """Where indices repeat, index_put, scatter_add and scatter_reduce have eager's gradients for both operands."""
     add = ADDITIONS[s.axis("way")]
     program = s.compile(lambda x, i, y: add(x * 2, i, y).square().sum())
     for places in [0, 2, 0], [1, 1, 1], [2, 1, 3]:
@@ -134,7 +134,7 @@ def additions_have_gradients(s: Subject) -> None:
     """,
 )
 def part_is_filled_where_it_lies(s: Subject) -> None:
-    """What is written into views by masks and places is written into the whole, and read from it, in each call."""
+    """In-place masked and indexed writes into views of an argument are written into it, and read from it."""
 
     def program(x: Tensor, mask: Tensor) -> Any:
         column, y = x[:, 1], x.t()
@@ -166,7 +166,7 @@ def part_is_filled_where_it_lies(s: Subject) -> None:
     """,
 )
 def other_indices_are_contracted(s: Subject) -> None:
-    """The indices that are contracted are those of the call, repeated, left out, in any order, or behind dots."""
+    """An einsum follows the equation of each call: indices repeated, left out, in any order, or an ellipsis."""
     program = s.compile(lambda equation, *operands: torch.einsum(equation, *operands) + 1)
     x, y = s.randn(3, 3).requires_grad_(), s.randn(3, 2, 3).requires_grad_()
     for equation, operands in (
@@ -202,7 +202,7 @@ NOTHING: dict[str, Callable[[Tensor], Any]] = {
     """,
 )
 def rows_run_out(s: Subject) -> None:
-    """A program for any number of rows gives eager's results for a single row and for none at all."""
+    """A program that was compiled for several numbers of rows gives eager's results for one row and for none."""
     program = s.compile(NOTHING[s.axis("kind")])
     for rows in 3, 4, 1, 0, 5:
         program(s.randn(rows, 3))

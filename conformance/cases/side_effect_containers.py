@@ -1,4 +1,4 @@
-"""Are lists, dicts and their like after a call what the program made of them?"""
+"""Do lists, dicts and other containers hold after a call what the program has put into them?"""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ CONTAINERS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], None]]] =
     },
 )
 def container_is_changed(s: Subject) -> None:
-    """A container that a program changes is what eager makes of it, in its order, also in the next calls."""
+    """A list, dict, set, deque or the like that a program changes has eager's content and order after each call."""
     make, change = CONTAINERS[s.axis("container")]
 
     def program(x: Tensor, held: Any) -> Tensor:
@@ -176,7 +176,7 @@ def container_is_changed(s: Subject) -> None:
     """,
 )
 def container_has_two_names(s: Subject) -> None:
-    """What is written under one name is read under the other, and what was stored twice is one object afterwards."""
+    """A container with two names is one: what is written by one is read by the other, also after the call."""
 
     def program(x: Tensor, held: list[Any], table: dict[str, Any]) -> Tensor:
         table["log"].append(x + 1)
@@ -205,7 +205,7 @@ def container_has_two_names(s: Subject) -> None:
     """,
 )
 def containers_hold_each_other(s: Subject) -> None:
-    """Containers that a program puts into each other hold each other afterwards, not copies."""
+    """Containers that a program puts into each other refer to each other afterwards, not to copies."""
 
     def program(x: Tensor, table: dict[str, Any]) -> Tensor:
         inner: list[Any] = [x * 2]
@@ -238,7 +238,7 @@ def grow(x: Tensor, held: list[Any], limit: int) -> Tensor:
     """,
 )
 def list_grows_while_it_is_read(s: Subject) -> None:
-    """A loop over a list comes to what is appended to the list meanwhile."""
+    """A loop over a list also reaches what is appended to the list while the loop runs."""
     compiled, held = s.compile(grow), [s.randn(2)]
     for limit in 3, 3, 4:
         compiled(s.randn(2), held, limit)

@@ -1,4 +1,4 @@
-"""Does what the language calls by itself - iterators, hooks on attributes, operators, print - do its work once each?"""
+"""Do special methods, iterators and print in a program do their work once each, as in eager?"""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ITERATORS: dict[str, Callable[[], Any]] = {
     },
 )
 def iterator_is_advanced(s: Subject) -> None:
-    """An iterator that a program is given moves on by what the program takes, and the next call goes on from there."""
+    """An iterator that is passed advances by what the program takes, and the next call goes on from there."""
 
     def program(x: Any, numbers: Any) -> Any:
         x = x * next(numbers)
@@ -109,7 +109,7 @@ class Watched:
     """,
 )
 def writes_go_through_methods(s: Subject) -> None:
-    """A write for which a class has a method of its own goes through that method, once each time."""
+    """Writes go through a class's own __setattr__, __setitem__, __iadd__ or property setter, once each time."""
 
     def program(x: Tensor, watched: Any) -> Any:
         watched.spare = 1
@@ -183,7 +183,7 @@ class Asked:
     """,
 )
 def methods_run_as_often(s: Subject) -> None:
-    """A method that the language calls by itself runs as often in a compiled program as in eager."""
+    """Special methods such as __len__, __iter__, __bool__ and __enter__ run as often as in eager."""
 
     def program(x: Tensor, asked: Any) -> Any:
         if asked and 1 in asked and None not in asked and asked < 1:
@@ -213,7 +213,7 @@ def methods_run_as_often(s: Subject) -> None:
     """,
 )
 def print_is_seen(s: Subject) -> None:
-    """What a program prints is printed in each call, once, with the numbers of that call."""
+    """What a program prints is printed in each call, once, with the values of that call."""
 
     def program(x: Tensor, name: str) -> Tensor:
         y = x + 1

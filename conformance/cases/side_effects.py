@@ -1,4 +1,4 @@
-"""Does what a program does to Python's own objects, once each and in its order, outlast the call?"""
+"""Do the effects of a program on Python objects, once each and in order, outlast the call?"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Entry:
     """,
 )
 def stored_is_what_is_returned(s: Subject) -> None:
-    """A tensor or an object that a program stores and returns is one; what was stored is found in the next call."""
+    """A tensor or object that a program both stores and returns is one object, which the next call finds."""
     store: dict[str, Any] = {}
 
     def program(x: Tensor, key: str) -> Any:
@@ -88,7 +88,7 @@ def rest(x: Tensor, log: list[Any], cut: str) -> Tensor:
     },
 )
 def effects_keep_their_order(s: Subject) -> None:
-    """Effects come once each and in the order of the program, also on both sides of a graph break."""
+    """Side effects happen once each and in the order of the program, also on both sides of a graph break."""
     compiled, table = s.compile(work), {"count": 0, "log": []}
     for _ in range(3):
         compiled(s.randn(2), table, s.axis("cut"))
@@ -145,7 +145,7 @@ def refuse(x: Tensor, table: dict[str, Any], limit: int, then: str) -> Tensor:
     },
 )
 def effects_before_an_exception_stay(s: Subject) -> None:
-    """What a program did before an exception is done, once, and nothing of what follows it is."""
+    """Side effects before an exception stay, once each, and nothing of what follows it happens."""
     compiled, table = s.compile(refuse), {"log": list[str]()}
     for limit in 1, -1, 1, -2:
         s.attempt(compiled, s.randn(2), table, limit, s.axis("then"))
@@ -171,7 +171,7 @@ def make_counter(start: int, value: Tensor) -> tuple[Callable[[int], int], Calla
     """,
 )
 def made_functions_share_a_variable(s: Subject) -> None:
-    """Functions that a program makes share the variables that they have captured, also when it has returned."""
+    """Closures that a program makes share the variables that they have captured, also when it has returned."""
     made: list[Any] = []
 
     def program(x: Tensor, start: int) -> Tensor:
@@ -198,7 +198,7 @@ def made_functions_share_a_variable(s: Subject) -> None:
     """,
 )
 def class_is_written(s: Subject) -> None:
-    """An attribute of a class that a program writes is there for everybody when the call returns."""
+    """An attribute of a class that a program sets has its new value for everybody when the call returns."""
 
     class Shared:
         made = 0
@@ -250,7 +250,7 @@ def count_by_default(x: Tensor, counted: Any) -> Any:
     },
 )
 def function_is_written(s: Subject) -> None:
-    """An attribute of a function that a program writes is read in the next call, however it is read."""
+    """An attribute of a function that a program sets is read in the next call, directly or by getattr."""
 
     def counted(x: Tensor) -> Tensor:
         return x * 2

@@ -1,4 +1,4 @@
-"""Does a program whose way depends on sizes go the way of the sizes of the call?"""
+"""Does a program that branches on sizes, or computes with them, follow the sizes of each call?"""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ QUESTIONS: dict[str, Callable[[int, int], Any]] = {
     },
 )
 def size_decides(s: Subject) -> None:
-    """What a program asks of sizes is answered for those of the call, at one graph an answer once they have varied."""
+    """What a program decides, looks up or computes from sizes is right for the sizes of each call."""
     ask = QUESTIONS[s.axis("question")]
     program = s.compile(lambda x: x * (ask(x.size(0), x.size(1)) + 2))
     for size in 3, 4, 5, 6, 7, 9, 5:
@@ -98,7 +98,7 @@ def size_decides(s: Subject) -> None:
     """,
 )
 def sizes_decide_one_after_the_other(s: Subject) -> None:
-    """A program of several branches on sizes goes its own way for each call, also on ways that others have left."""
+    """A program with several branches on sizes takes, in each call, the ones that the sizes of the call ask for."""
 
     def program(x: Tensor, y: Tensor) -> Tensor:
         if x.numel() == 0:
@@ -138,7 +138,7 @@ def sizes_cease_to_be_equal(s: Subject) -> None:
     """,
 )
 def size_of_one_is_expanded(s: Subject) -> None:
-    """A tensor of size 1 is expanded to the size of the other in the calls in which it has that size."""
+    """A tensor of size 1 is broadcast to the size of the other in the calls in which it has that size."""
     program = s.compile(lambda x, y: x * 2 + y)
     for sizes in (3, 3), (4, 4), (5, 1), (1, 6), (1, 1), (7, 7), (0, 1):
         program(*map(s.randn, sizes))
@@ -184,7 +184,7 @@ USES: dict[str, Callable[[Tensor], Any]] = {
     },
 )
 def sizes_are_computed_with(s: Subject) -> None:
-    """What a program computes from its sizes is right at every size, odd, even, a power of two or a multiple."""
+    """Padding, slices and reshapes that a program computes from its sizes are right at every size, odd or even."""
     program = s.compile(USES[s.axis("use")])
     for size in 4, 5, 7, 8, 9, 16:
         program(s.randn(size, 2))
@@ -200,7 +200,7 @@ def sizes_are_computed_with(s: Subject) -> None:
     """,
 )
 def sizes_vary_one_after_the_other(s: Subject) -> None:
-    """Each size that varies costs one graph when it does so for the first time; then all of them are free."""
+    """Each dimension costs one more graph when it varies for the first time; then one graph serves all sizes."""
     program = s.compile(lambda x: (x.transpose(0, 2) * 2, x.sum((0, 1)), x.flatten()[::2] + 1))
     for sizes in (2, 3, 4), (5, 3, 4), (5, 6, 4), (5, 6, 7), (4, 2, 3), (8, 8, 8):
         program(s.randn(*sizes))
@@ -217,7 +217,7 @@ def sizes_vary_one_after_the_other(s: Subject) -> None:
     """,
 )
 def sizes_vary_on_both_sides_of_a_break(s: Subject) -> None:
-    """Where a graph breaks, the part after the break serves all sizes as the part before it does."""
+    """Once a size has varied, the graph after a graph break serves all sizes, as the one before it does."""
 
     def program(x: Tensor) -> Tensor:
         n = x.size(0)

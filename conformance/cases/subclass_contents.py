@@ -1,4 +1,4 @@
-"""Is what a tensor of the program's own class holds beside its numbers obeyed, and do dispatch modes see what runs?"""
+"""Is what a tensor subclass holds beside its data obeyed, and do dispatch modes see what runs?"""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Scaled(Tensor):
     """,
 )
 def factor_of_the_call_counts(s: Subject) -> None:
-    """What a tensor's class keeps beside the numbers decides in each call anew, also if all numbers are as before."""
+    """Metadata of a tensor subclass, such as a scale, counts in each call anew, also if all data are as before."""
     program, held = s.compile(lambda x: x.sin() + x), s.randn(3)
     for factor in 2.0, 3.0, 2.0:
         s.change(f"the factor is {factor}")
@@ -83,7 +83,7 @@ def factor_of_the_call_counts(s: Subject) -> None:
     """,
 )
 def scaled_tensors_nest(s: Subject) -> None:
-    """A tensor of a class that holds another such tensor is computed as a whole, and told from one that holds none."""
+    """A tensor subclass that wraps another is computed through all levels, and told from one that wraps none."""
     program = s.compile(lambda x: x.cos() - x)
     for factors in (2.0, 3.0), (2.0, 5.0), (6.0,), (2.0, 3.0):
         s.change(f"the factors are {list(factors)}")
@@ -115,7 +115,7 @@ class Listing(TorchDispatchMode):
     """,
 )
 def dispatch_mode_lists_operations(s: Subject) -> None:
-    """A mode that lists all operations sees those of a program that is called in it, and leaves what was compiled."""
+    """A TorchDispatchMode sees the operations of a program called in it; compiled code is reused afterwards."""
     program, x = s.compile(lambda x: x.sin() * 2), s.randn(3)
     program(x)
     with Listing() as listing:

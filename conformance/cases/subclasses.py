@@ -1,4 +1,4 @@
-"""Do tensors of a class of the program's own, and modes of its own, act in compiled code as in eager?"""
+"""Do tensor subclasses, function modes and nested tensors act in compiled code as in eager?"""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Doubling(Tensor):
     """,
 )
 def class_of_the_argument_decides(s: Subject) -> None:
-    """A function of torch does what the class of the argument of each call makes of it, and gives that class."""
+    """The __torch_function__ of the argument's class decides in each call, and the result is of that class."""
     program = s.compile(lambda x: (x * 2).exp().sum())
     for kind in Tensor, Doubling, Unit, Doubling, Tensor:
         s.change(f"the argument is of class {kind.__name__}")
@@ -135,7 +135,7 @@ def parts(of: Tensor | None) -> Any:
     """,
 )
 def both_parts_are_computed(s: Subject) -> None:
-    """All that a wrapping tensor holds goes through compiled code, in calls with plain tensors between, in any size."""
+    """All inner tensors of a wrapper subclass are computed, at any size, with calls on plain tensors in between."""
     program = s.compile(lambda x: (x.sin() * 2 + x.flip(0)).cumsum(0))
     for size in 2, 3, 4:
         s.note("parts", parts(program(pair(s, size))))
@@ -154,7 +154,7 @@ def both_parts_are_computed(s: Subject) -> None:
     """,
 )
 def both_parts_have_gradients(s: Subject) -> None:
-    """A wrapping parameter gets a wrapping gradient, of both its parts, and is stepped as such."""
+    """A parameter of a wrapper subclass gets a gradient of that subclass, for all its inner tensors."""
     weight: Any = nn.Parameter(pair(s, 3))
     program = s.compile(lambda x: (x * weight).sin())
     for _ in range(2):
@@ -177,7 +177,7 @@ def both_parts_have_gradients(s: Subject) -> None:
     """,
 )
 def both_parts_are_written(s: Subject) -> None:
-    """A write into a wrapping tensor, or into a view of it, is a write into both its parts."""
+    """An in-place write into a wrapper subclass, or into a view of it, is a write into all its inner tensors."""
 
     def program(x: Tensor) -> Tensor:
         x.mul_(2)
@@ -199,7 +199,7 @@ def both_parts_are_written(s: Subject) -> None:
     """,
 )
 def pair_is_made_and_taken_apart(s: Subject) -> None:
-    """A wrapping tensor that a program makes acts as one in the program, and its parts are tensors again."""
+    """A wrapper subclass that a program makes acts as one in it, and gives back its inner tensors as tensors."""
 
     def program(a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
         both: Any = Pair(a, b * 2).exp() + 1
@@ -234,7 +234,7 @@ class Shifting(TorchFunctionMode):
     """,
 )
 def mode_is_entered_inside(s: Subject) -> None:
-    """A mode that a program enters holds to where the program leaves it, nested ones too, with its present settings."""
+    """A TorchFunctionMode that a program enters, nested or not, holds until it is left, with its present attributes."""
     outer, inner = Shifting(1.0), Shifting(10.0)
 
     def program(x: Tensor) -> Tensor:
@@ -258,7 +258,7 @@ def mode_is_entered_inside(s: Subject) -> None:
     """,
 )
 def rows_have_lengths_of_their_own(s: Subject) -> None:
-    """Rows of several lengths are computed row by row, whatever their number and lengths in the call."""
+    """A jagged nested tensor is computed row by row, whatever the number and lengths of its rows in the call."""
 
     def program(values: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
         rows = torch.nested.nested_tensor_from_jagged(values, offsets)

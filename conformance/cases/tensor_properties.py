@@ -1,4 +1,4 @@
-"""Is code that was compiled for one kind of tensor kept away from tensors of another kind?"""
+"""Is code that was compiled for one kind of tensor (dtype, strides, gradients ...) not used for another kind?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     """,
 )
 def dtype_varies(s: Subject) -> None:
-    """Each dtype has a graph of its own, which serves again when the dtype comes back."""
+    """Each dtype has a graph of its own, which is reused when the dtype comes back."""
 
     def program(x: Tensor) -> tuple[Any, ...]:
         scaled = x * 2 if x.is_floating_point() else x // 2
@@ -45,7 +45,7 @@ def dtype_varies(s: Subject) -> None:
     """,
 )
 def number_of_dimensions_varies(s: Subject) -> None:
-    """Each number of dimensions has a graph of its own, which serves again when the number comes back."""
+    """Each number of dimensions has a graph of its own, which is reused when the number comes back."""
 
     def program(x: Tensor) -> tuple[Any, ...]:
         return x.sum(-1), x.dim(), x.softmax(0) if x.dim() else x + 1, tuple(x.shape)
@@ -65,7 +65,7 @@ def number_of_dimensions_varies(s: Subject) -> None:
     """,
 )
 def layout_varies(s: Subject) -> None:
-    """Tensors of one shape that lie otherwise in memory are read, flattened and described as they lie."""
+    """Tensors of one shape with different strides are read, flattened and described by their own strides."""
 
     def program(x: Tensor) -> tuple[Any, ...]:
         lies = x.is_contiguous(), x.is_contiguous(memory_format=torch.channels_last), x.stride()
@@ -91,7 +91,7 @@ def layout_varies(s: Subject) -> None:
     """,
 )
 def offset_varies(s: Subject) -> None:
-    """A tensor may begin anywhere in its memory, aligned or not, at the cost of one graph."""
+    """A view may begin at any offset of its storage, aligned or not, at the cost of one graph."""
     program, base = s.compile(lambda x: (x * 2).sum() + x[0]), s.randn(64)
     for start in 0, 16, 1, 3, 30:
         program(base[start : start + 24])
@@ -113,7 +113,7 @@ def offset_varies(s: Subject) -> None:
     },
 )
 def offset_is_asked(s: Subject) -> None:
-    """A program that asks where a tensor begins in its memory is told where that of the call begins."""
+    """A program that asks for storage_offset() gets that of the tensor of the call."""
     program, base = s.compile(lambda x: (x * 2, x.storage_offset())), s.randn(16)
     for start in 0, 4, 1, 0:
         program(base[start : start + 8])
@@ -129,7 +129,7 @@ def offset_is_asked(s: Subject) -> None:
     """,
 )
 def need_of_gradients_is_asked(s: Subject) -> None:
-    """A program that asks whether a tensor needs gradients is told that of the tensor of the call."""
+    """A program that asks for requires_grad gets that of the tensor of the call."""
     program, leaf = s.compile(lambda x: (x * 2, x.requires_grad)), s.randn(3).requires_grad_()
     for tensor in s.randn(3), leaf, leaf.detach(), leaf:
         program(tensor)
@@ -144,7 +144,7 @@ def need_of_gradients_is_asked(s: Subject) -> None:
     """,
 )
 def leaf_is_told_from_a_result(s: Subject) -> None:
-    """A program that asks whether a tensor was computed from a leaf is told that of the tensor of the call."""
+    """A program that asks for is_leaf gets that of the tensor of the call."""
     program = s.compile(lambda x: x.detach() + (100 if x.is_leaf else 1))
     leaf = s.randn(3).requires_grad_()
     for tensor in leaf, leaf * 2, leaf:
@@ -165,7 +165,7 @@ def leaf_is_told_from_a_result(s: Subject) -> None:
     """,
 )
 def gradient_appears(s: Subject) -> None:
-    """A program that reads the gradient of an argument finds the one that it has at the time of the call, or none."""
+    """A program that reads an argument's .grad finds the one that it has at the time of the call, or None."""
 
     def program(x: Tensor) -> Tensor:
         return x.detach() * 2 if x.grad is None else x.detach() - x.grad
@@ -191,7 +191,7 @@ def gradient_appears(s: Subject) -> None:
     """,
 )
 def parameter_takes_the_place(s: Subject) -> None:
-    """A parameter that takes the place of a tensor is a parameter to the program, and the reverse."""
+    """Whether an argument is an nn.Parameter or a plain tensor is seen anew in each call."""
 
     def program(x: Tensor) -> tuple[Any, ...]:
         return x * 2, isinstance(x, torch.nn.Parameter), type(x).__name__
@@ -217,7 +217,7 @@ def parameter_takes_the_place(s: Subject) -> None:
     """,
 )
 def tensor_has_an_attribute(s: Subject) -> None:
-    """An attribute that somebody has put on a tensor is that of the tensor of the call, or missing."""
+    """A Python attribute that was set on a tensor is that of the tensor of the call, or missing."""
     program = s.compile(lambda x: x * getattr(x, "factor", 2) if hasattr(x, "factor") else -x)
     plain, marked = s.randn(3), s.randn(3)
     program(plain)
@@ -249,7 +249,7 @@ READINGS: dict[str, Callable[[Tensor], Tensor]] = {
     """,
 )
 def conjugate_is_passed(s: Subject) -> None:
-    """A complex tensor that is only marked as conjugate has the conjugate numbers in the program."""
+    """A complex tensor with its conjugate bit set, by conj(), has the conjugate values in the program."""
     program = s.compile(lambda x: (x * 2, x.is_conj(), x.imag * 2))
     x = torch.complex(s.randn(3), s.randn(3))
     for name in "plain", "conjugate", "resolved", "twice", "conjugate":
@@ -265,7 +265,7 @@ def conjugate_is_passed(s: Subject) -> None:
     """,
 )
 def negative_view_is_passed(s: Subject) -> None:
-    """A tensor that is only marked as negative has the negative numbers in the program."""
+    """A tensor with its negative bit set, as conj().imag has, has the negated values in the program."""
     program = s.compile(lambda x: (x * 2, x.is_neg(), x.sum()))
     x = torch.complex(s.randn(3), s.randn(3))
     for tensor in x.imag, x.conj().imag, x.imag + 0, x.conj().imag.resolve_neg(), x.conj().imag:
@@ -280,7 +280,7 @@ def negative_view_is_passed(s: Subject) -> None:
     """,
 )
 def unused_tensor_varies(s: Subject) -> None:
-    """A tensor that the program does not read may be of any kind, at the cost of one graph."""
+    """A tensor that the program does not read may be of any shape and dtype, at the cost of one graph."""
     program, x = s.compile(lambda x, _: x * 2), s.randn(3)
     for unused in s.ones(2), s.ones(5), s.ones(2, 2), s.ones(2, dtype=torch.int32), x:
         program(x, unused)

@@ -57,7 +57,7 @@ def mix(x: Tensor, y: Tensor) -> Tensor:
     """,
 )
 def threads_share_what_was_compiled(s: Subject) -> None:
-    """What one thread has compiled serves the others, also when that thread has ended."""
+    """What one thread has compiled is reused by the others, also when that thread has ended."""
     program = s.compile(mix)
     program(s.randn(3), s.randn(3))
     in_thread(lambda: program(s.randn(3), s.randn(3)))
@@ -87,7 +87,7 @@ def threads_share_what_was_compiled(s: Subject) -> None:
     },
 )
 def threads_call_at_once(s: Subject) -> None:
-    """Threads that call a program at the same time each get the result of their own arguments, warm or not."""
+    """Threads that call a program at the same time each get their own result, compiled before or not."""
     program = s.compile(mix)
     if s.axis("warm"):
         program(s.randn(3), s.randn(3))
@@ -123,7 +123,7 @@ def threads_compile_at_once(s: Subject) -> None:
     """,
 )
 def modes_belong_to_a_thread(s: Subject) -> None:
-    """A mode that one thread has entered does not hold for a call from another thread, before and after it."""
+    """A grad mode or autocast that one thread has entered does not hold for calls from another thread."""
     program = s.compile(make_and_scale)
     x = s.randn(3).requires_grad_()
     for _ in range(2):
@@ -160,7 +160,7 @@ class Own(threading.local):
     """,
 )
 def value_of_the_thread_is_seen(s: Subject) -> None:
-    """A program that reads what is local to a thread sees the value of the thread that calls it."""
+    """A threading.local that a program reads has the value of the thread that calls the program."""
     own, x = Own(), s.randn(3)
     program = s.compile(lambda x: x * own.number)
     for number in 2.0, 3.0, 2.0:
@@ -187,7 +187,7 @@ def set_and_call(own: Own, number: float, program: Callable[..., Found], x: Tens
     """,
 )
 def backward_runs_in_another_thread(s: Subject) -> None:
-    """A result that one thread has computed can be differentiated by another."""
+    """A result that one thread has computed can be differentiated in another thread."""
     program = s.compile(mix)
     for _ in range(3):
         x, y = s.randn(3).requires_grad_(), s.randn(3).requires_grad_()
@@ -226,7 +226,7 @@ def meet_in_the_middle(x: Tensor, meeting: Meeting, mode: Any) -> list[Any]:
     """,
 )
 def threads_meet_in_the_middle(s: Subject) -> None:
-    """Threads that are inside of one program at the same time go on with their own values and modes."""
+    """Threads that are inside one program at the same time keep their own values and grad modes."""
     program, meeting = s.compile(meet_in_the_middle).target, Meeting(2)
     for _ in range(3):
         modes = torch.no_grad, torch.enable_grad

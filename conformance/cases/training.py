@@ -47,7 +47,7 @@ def take(s: Subject, step: Callable[[], object], leaves: list[Tensor]) -> None:
     """,
 )
 def gradients_are_clipped(s: Subject) -> None:
-    """Gradients are clipped in the steps in which they are too long; the length that is told is that before."""
+    """Gradients are clipped in the steps in which they are too large; the norm returned is that before clipping."""
     leaves = leaves_of(s, 3, 3)
     optimiser = SGD(leaves, lr=1.0)
 
@@ -76,7 +76,7 @@ def gradients_are_clipped(s: Subject) -> None:
     """,
 )
 def loss_is_evaluated_in_the_step(s: Subject) -> None:
-    """A step that is given the loss to evaluate returns that loss, and uses the gradients that it has left."""
+    """An optimiser step with a closure returns the closure's loss, and uses the gradients that it has left."""
     leaves, target = leaves_of(s, 3), s.randn(3)
     optimiser = SGD(leaves, lr=0.1)
 
@@ -117,7 +117,7 @@ def halve(gradient: Any) -> None:
     """,
 )
 def hooks_of_steps_run(s: Subject) -> None:
-    """Hooks before and after a step run once in each step, from being registered to being removed."""
+    """An optimiser's step hooks, before and after, run once in each step, from being registered to being removed."""
     leaves, total = leaves_of(s, 3), s.zeros(3)
     optimiser = SGD(leaves, lr=0.1)
     step = s.compile(optimiser.step)
@@ -143,7 +143,7 @@ def hooks_of_steps_run(s: Subject) -> None:
     """,
 )
 def training_follows_eager(s: Subject) -> None:
-    """A whole training step that is compiled, in one piece or several, has eager's losses over many steps."""
+    """A whole training step that is compiled, graph breaks included, has eager's losses over many steps."""
     model = s.place(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)))
     optimiser = SGD(model.parameters(), lr=0.05, momentum=0.5)
 
@@ -175,7 +175,7 @@ def training_follows_eager(s: Subject) -> None:
     """,
 )
 def weights_are_averaged(s: Subject) -> None:
-    """An average of weights is a copy at first and then follows the weights, whoever changes these."""
+    """A compiled update of an AveragedModel copies the weights at first, and then averages them as in eager."""
     model = s.place(nn.Linear(2, 2))
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.5))
     update = s.compile(average.update_parameters)
@@ -198,7 +198,7 @@ def weights_are_averaged(s: Subject) -> None:
     """,
 )
 def overflowing_step_is_skipped(s: Subject) -> None:
-    """A step whose scaled gradients overflow changes no parameter, and lowers the scale of the next."""
+    """With GradScaler, a step whose gradients overflow changes no parameter, and lowers the scale."""
     leaves = leaves_of(s, 3)
     optimiser, scaler = SGD(leaves, lr=0.1), torch.amp.GradScaler(s.device, init_scale=4.0)
 

@@ -1,4 +1,4 @@
-"""Do transforms of functions (batching, differentiation, branches on data) give in compiled code what eager gives?"""
+"""Do torch.func transforms, torch.cond, checkpoints and forward-mode AD give in compiled code what eager gives?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     """,
 )
 def function_is_mapped(s: Subject) -> None:
-    """A function that is mapped over a dimension gives what it gives for each part, wherever the dimension is."""
+    """A function under vmap gives for each slice what it gives alone, whatever the mapped dimension is."""
 
     def each(x: Tensor, y: Tensor, scale: float) -> Any:
         return x.cumsum(0) * scale + y, (x - y.flip(0)).argmax()
@@ -56,7 +56,7 @@ def function_is_mapped(s: Subject) -> None:
     """,
 )
 def samples_have_gradients_of_their_own(s: Subject) -> None:
-    """Each sample has the gradient of its own loss, with the weights of the time of the call."""
+    """Per-sample gradients, by vmap of grad, are those of each sample's own loss, with the weights of the call."""
     layer = s.place(nn.Linear(3, 1))
 
     def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Any:
@@ -90,7 +90,7 @@ DERIVATIVES: dict[str, Callable[..., Any]] = {
     """,
 )
 def derivatives_are_taken(s: Subject) -> None:
-    """A derivative that a program takes is that of its function, with what that captures at the time of the call."""
+    """A grad, vjp, jvp or hessian in a program is that of its function, with what that captures by then."""
     factor, take = s.ones(3), DERIVATIVES[s.axis("derivative")]
     program = s.compile(lambda x, v: take(lambda x: (x.sin() * factor).pow(3).sum(), x, v))
     for number in range(3):
@@ -110,7 +110,7 @@ def derivatives_are_taken(s: Subject) -> None:
     """,
 )
 def module_is_called_with_other_parameters(s: Subject) -> None:
-    """A module that is called with other parameters computes with those, and has its own before and after."""
+    """A functional_call uses the parameters and buffers that it is passed, and the module's own for the others."""
     model = s.place(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
 
     def program(x: Tensor, replaced: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -133,7 +133,7 @@ def module_is_called_with_other_parameters(s: Subject) -> None:
     """,
 )
 def ensemble_is_called_at_once(s: Subject) -> None:
-    """The members of an ensemble whose weights are stacked give what each gives alone, and get their gradients."""
+    """An ensemble, called by vmap over stacked weights, has eager's results, and each member its gradients."""
     members = [s.place(nn.Linear(2, 1)) for _ in range(3)]
     parameters, buffers = stack_module_state(members)
 
@@ -154,7 +154,7 @@ def ensemble_is_called_at_once(s: Subject) -> None:
     """,
 )
 def branch_is_taken_by_data(s: Subject) -> None:
-    """A branch that the data choose is chosen in each call, nested ones too, in one graph for all of them."""
+    """A torch.cond takes the branch that the call's data choose, nested ones too, in one graph for all of them."""
 
     def program(x: Tensor) -> Any:
         def inner(x: Tensor) -> Any:
@@ -179,7 +179,7 @@ def branch_is_taken_by_data(s: Subject) -> None:
     """,
 )
 def branches_have_gradients(s: Subject) -> None:
-    """Gradients flow through the branch that was taken, to what the branches capture as well, and to no other."""
+    """Gradients flow through the branch that torch.cond took, to captured tensors too, and not through the other."""
     weight, bias = s.randn(3).requires_grad_(), s.randn(3).requires_grad_()
 
     def program(x: Tensor) -> Any:
@@ -203,7 +203,7 @@ def branches_have_gradients(s: Subject) -> None:
     """,
 )
 def checkpoints_are_nested(s: Subject) -> None:
-    """What is computed again in the backward pass gives eager's gradients, nested, with keywords and captures."""
+    """Activation checkpointing has eager's gradients, also nested, with keywords and with captured tensors."""
     weight = s.randn(3).requires_grad_()
 
     def inner(x: Tensor, *, power: int) -> Tensor:
@@ -231,7 +231,7 @@ def checkpoints_are_nested(s: Subject) -> None:
     """,
 )
 def tangents_flow_through(s: Subject) -> None:
-    """Tangents that a caller attaches to arguments flow through compiled code, and are not those of another call."""
+    """Forward-mode tangents of arguments flow through compiled code, and do not reach other calls."""
     program = s.compile(lambda x: x.sin() * x)
     program(s.randn(3))
     for _ in range(2):

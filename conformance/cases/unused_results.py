@@ -1,4 +1,4 @@
-"""What becomes of a leaf that a program needs only for results that go unused?"""
+"""What becomes of a leaf that a program needs only for outputs that go unused?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def told(gradient: Tensor | None) -> str:
     """,
 )
 def leaf_of_an_unused_result_gets_zeros(s: Subject) -> None:
-    """A leaf that only an unused result needs gets a gradient of zeros, and one that no result needs gets none."""
+    """A leaf that only an unused output needs gets a gradient of zeros, and one that no output needs gets None."""
     program = s.compile(split)
     for _ in range(2):
         leaves = [s.randn(3).requires_grad_() for _ in range(3)]
@@ -68,7 +68,7 @@ def asked(result: Tensor, *leaves: Tensor) -> str:
     """,
 )
 def gradient_of_a_leaf_without_part_is_asked_for(s: Subject) -> None:
-    """The gradient of a leaf that only an unused result needs is found, and that of one that none needs is refused."""
+    """For a leaf that only an unused output needs, autograd.grad gives zeros; for one that none needs it raises."""
     program = s.compile(split)
     for _ in range(2):
         x, y, z = (s.randn(3).requires_grad_() for _ in range(3))
@@ -114,7 +114,7 @@ class TwoHeads(torch.nn.Module):
     },
 )
 def unused_head_decays(s: Subject) -> None:
-    """Where an optimiser lets weights decay, those of a head whose result goes unused decay as well, and stay else."""
+    """With weight decay, weights of a head whose output goes unused decay as well; without it they stay."""
     model = s.place(TwoHeads())
     program = s.compile(model)
     rate = 0.5 if s.axis("decay") else 0.0
