@@ -208,7 +208,7 @@ def lenient_region_in_a_full_graph(s: Subject) -> None:
     },
 )
 def nothing_is_compiled(s: Subject) -> None:
-    """With fullgraph=True, a call raises if compiling is disabled by a flag, and runs in eager under force_eager."""
+    """With fullgraph=True, a call raises if a flag disables compiling (torch 2.13 on), and runs under force_eager."""
 
     def program(x: Tensor) -> Tensor:
         return x + 1

@@ -170,7 +170,7 @@ def flag_selects_a_graph(s: Subject) -> None:
     },
 )
 def tensors_and_numbers_alternate(s: Subject) -> None:
-    """An argument that is now a tensor, now a number costs one graph a type, not one a call."""
+    """An argument that is now a tensor, now a number costs one graph a type, unless settings ask for static sizes."""
     s.config(automatic_dynamic_shapes=s.axis("automatic"))
     product = s.compile(lambda x, y: x * y, dynamic=s.axis("dynamic"))
     for size, number in (2, None), (3, 3), (4, None), (4, None), (5, 4), (5, 4), (6, None):
