@@ -269,9 +269,19 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield each.id
 
 
-def _evaluated(node: ast.AST, left_out: set[int], passed: Collection[str]) -> Iterator[ast.AST]:
-    """Every node that matters of a piece: not the fields that are passed over, no declaration of a scenario."""
+def _evaluated(
+    node: ast.AST, left_out: set[int], passed: Collection[str], own: frozenset[str] = frozenset()
+) -> Iterator[ast.AST]:
+    """Every node that matters of a piece: not the fields that are passed over, no declaration of a scenario.
+
+    What is in `own`, the parameters of the functions around a node, is no name of the module.
+    """
+    if isinstance(node, ast.Name) and node.id in own:
+        return
     yield node
+    within = own
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        within = own | {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
     for name, value in ast.iter_fields(node):
         if name in passed or (
             name == "decorator_list" and isinstance(node, ast.stmt) and _declared(node)
@@ -279,4 +289,4 @@ def _evaluated(node: ast.AST, left_out: set[int], passed: Collection[str]) -> It
             continue
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, ast.AST) and id(each) not in left_out:
-                yield from _evaluated(each, left_out, passed)
+                yield from _evaluated(each, left_out, passed, within if name == "body" else own)

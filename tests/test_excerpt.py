@@ -105,6 +105,15 @@ def test_an_excerpt_runs() -> None:
     assert space["start"]({}) == 4  # type: ignore[operator]
 
 
+def test_a_parameter_is_not_the_definition_of_its_name() -> None:
+    text = "def other(): ...\n\n\ndef body(other, *rest):\n    return lambda: other, rest\n\n\ndef rest(): ...\n"
+    found = excerpt({"m": text}, [("m", "body")])["m"]
+    assert "def other" not in found
+    assert "def rest" not in found
+    default = "def other(): ...\n\n\ndef body(other=other):\n    return other\n"
+    assert "def other" in excerpt({"m": default}, [("m", "body")])["m"]
+
+
 def test_the_declaration_of_a_scenario_is_left_out() -> None:
     text = "from harness.scenario import scenario\nX = 1\n\n\n@scenario(ref=X)\ndef body(s):\n    s.run()\n"
     found = excerpt({"m": text}, [("m", "body")])["m"]

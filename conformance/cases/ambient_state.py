@@ -252,6 +252,7 @@ def hooks_on_saved_tensors_are_called(s: Subject) -> None:
         return len(held) - 1
 
     for active in False, True, False, True:
+        held.clear()
         x = s.randn(3).requires_grad_()
         with saved_tensors_hooks(pack, held.__getitem__) if active else contextlib.nullcontext():
             y = program(x)
