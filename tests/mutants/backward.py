@@ -202,3 +202,65 @@ class StealsNothing(Spoiled):
         if isinstance(program, torch.fx.GraphModule):
             program.meta.pop("locals_to_steal", None)
         return super().compile(program, options)
+
+
+class CapturesFirstNumbers(Spoiled):
+    """What a captured backward pass takes, leaves aside, has the numbers of its first run."""
+
+    def compile(self, program: Run, options: Mapping[str, Any]) -> Run:
+        """As before; what was captured is a graph."""
+        compiled = super().compile(program, options)
+        if not isinstance(program, torch.fx.GraphModule):
+            return compiled
+        first: dict[int, torch.Tensor] = {}
+
+        def run(inputs: list[Any], *more: Any) -> Any:
+            for place, each in enumerate(inputs):
+                if not (each.is_leaf and each.requires_grad):
+                    kept = first.setdefault(place, each.detach().clone())
+                    inputs[place] = kept if kept.shape == each.shape else each
+            return compiled(inputs, *more)
+
+        return run
+
+
+class AsksTheFirstLeaves(Spoiled):
+    """A backward pass for some leaves is for those that were asked for first."""
+
+    def spoil(self) -> None:
+        original, first = torch.autograd.backward, []
+
+        def backward(*args: Any, **kwargs: Any) -> None:
+            if kwargs.get("inputs") is not None:
+                first.append(kwargs["inputs"])
+                kwargs["inputs"] = first[0]
+            original(*args, **kwargs)
+
+        self.patch(torch.autograd, "backward", backward)
+
+
+class GradientsOfAll(Spoiled):
+    """Whatever gradients are asked for, those of all leaves are computed."""
+
+    def spoil(self) -> None:
+        original = torch.autograd.grad
+
+        def grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            asked = [inputs] if isinstance(inputs, torch.Tensor) else list(inputs)
+            leaves = list(_leaves(outputs))
+            return original(outputs, [*asked, *leaves], *args, **kwargs)[: len(asked)]
+
+        self.patch(torch.autograd, "grad", grad)
+
+
+def _leaves(outputs: Any) -> Iterator[torch.Tensor]:
+    """The leaves that lead to some tensors."""
+    found = [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
+    nodes, seen = [each.grad_fn for each in found], set()
+    while nodes:
+        node = nodes.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            nodes.extend(each for each, _ in node.next_functions)
+            if hasattr(node, "variable"):
+                yield node.variable

@@ -193,3 +193,17 @@ class SharesAlways(Spoiled):
 
     def spoil(self) -> None:
         self.patch(DistributedDataParallel, "no_sync", lambda _: contextlib.nullcontext())
+
+
+class PacksAsAtFirst(Spoiled):
+    """Sequences that are packed end where those ended that were packed first."""
+
+    def spoil(self) -> None:
+        original, first = torch._VF._pack_padded_sequence, []
+
+        @torch.compiler.disable  # type: ignore[untyped-decorator]
+        def pack(sequences: Tensor, lengths: Tensor, *more: Any) -> Any:
+            first.append(lengths)
+            return original(sequences, first[0], *more)
+
+        self.patch(torch._VF, "_pack_padded_sequence", pack)
