@@ -57,7 +57,7 @@ def only_one_is_written(run: Run) -> Run:
     return restored
 
 
-def nowhere(*_: Any, **__: Any) -> RemovableHandle:
+def _nowhere(*_: Any, **__: Any) -> RemovableHandle:
     return RemovableHandle(OrderedDict())
 
 
@@ -66,10 +66,10 @@ class LosesGradientHooks(Spoiled):
 
     def spoil(self) -> None:
         for name in "register_hook", "register_post_accumulate_grad_hook":
-            self.patch(Tensor, name, nowhere)
+            self.patch(Tensor, name, _nowhere)
         for name in "register_full_backward_hook", "register_full_backward_pre_hook":
-            self.patch(nn.Module, name, nowhere)
-        self.patch(autograd_graph, "register_multi_grad_hook", nowhere)
+            self.patch(nn.Module, name, _nowhere)
+        self.patch(autograd_graph, "register_multi_grad_hook", _nowhere)
 
 
 class LosesStepHooks(Spoiled):
@@ -77,7 +77,7 @@ class LosesStepHooks(Spoiled):
 
     def spoil(self) -> None:
         for name in "register_step_pre_hook", "register_step_post_hook":
-            self.patch(torch.optim.Optimizer, name, nowhere)
+            self.patch(torch.optim.Optimizer, name, _nowhere)
 
 
 class KeepsHooks(Spoiled):

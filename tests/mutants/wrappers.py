@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import torch
 from torch import nn
 from torch._dynamo.eval_frame import OptimizedModule
 from torch._library.custom_ops import CustomOpDef
+from torch.utils.hooks import RemovableHandle
 
 from mutants.base import Spoiled
-from mutants.effects import nowhere
 
 
 class SetsOnTheWrapper(Spoiled):
     """What is set on a compiled module is the wrapper's, and the module knows nothing of it."""
 
     def spoil(self) -> None:
-        self.patch(OptimizedModule, "__setattr__", nn.Module.__setattr__)
+        original = OptimizedModule.__setattr__
+
+        def write(self: Any, name: str, value: Any) -> None:
+            if hasattr(type(self), name) or name in OptimizedModule._opt_mod_attributes:
+                original(self, name, value)
+            else:
+                vars(self)[name] = value
+
+        self.patch(OptimizedModule, "__setattr__", write)
 
 
 class CopiesRunTheOriginal(Spoiled):
@@ -42,7 +51,7 @@ class LosesGlobalHooks(Spoiled):
 
     def spoil(self) -> None:
         for name in "register_module_forward_hook", "register_module_forward_pre_hook":
-            self.patch(nn.modules.module, name, nowhere)
+            self.patch(nn.modules.module, name, lambda _: RemovableHandle(OrderedDict()))
 
 
 class OwnOperatorsKeepTheirSize(Spoiled):
