@@ -129,6 +129,7 @@ def call_with(s: Subject, differs: str, which: int) -> None:
 
 @scenario(
     ref="torch.compiler: compile caches",
+    needs=("autocast",),
     axes={"differs": ("autocast", "its dtype", "grad mode", "default dtype")},
     expect="""
     change: a fresh process goes on

@@ -259,7 +259,7 @@ def broken_check_raises(s: Subject) -> None:
 
 @scenario(
     ref="torch.compiler: graph breaks / data-dependent operations",
-    needs=("fullgraph",),
+    needs=("torch_compile", "fullgraph"),
     expect="""
     call 1: raises torch._dynamo.exc.Unsupported while tracing
     call 2: raises torch._dynamo.exc.Unsupported while tracing

@@ -247,7 +247,7 @@ def exported_size_depends_on_data(s: Subject) -> None:
 
 @scenario(
     ref="torch.export / saving and loading",
-    needs=("export", "fullgraph"),
+    needs=("export", "fullgraph", "dynamic_shapes"),
     expect={
         # From 2.14 on, what refuses a size breaks the graph, which a full graph must not have.
         "torch<2.14": """

@@ -255,7 +255,7 @@ def calls_causes(x: Tensor, cause: Callable[[Tensor], Tensor]) -> Tensor:
 
 @scenario(
     ref="torch.compiler: fullgraph",
-    needs=("fullgraph",),
+    needs=("torch_compile", "fullgraph"),
     axes={"cause": ("asked for", "print", "branch", "disabled")},
     expect={
         "cause=asked for": """

@@ -106,6 +106,7 @@ def memory_is_swapped(s: Subject) -> None:
 
 @scenario(
     ref="torch.compiler: fullgraph / mutation of arguments",
+    needs=("torch_compile",),
     expect="""
     call 1: compiles, mutates argument 0, equals eager
     call 2: raises torch._dynamo.exc.TorchRuntimeError while tracing

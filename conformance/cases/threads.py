@@ -117,6 +117,7 @@ def threads_compile_at_once(s: Subject) -> None:
 
 @scenario(
     ref="torch.compile / threads and modes",
+    needs=("autocast",),
     expect="""
     calls 1-3: compiles, equals eager
     calls 4-8: reuses, equals eager
@@ -153,6 +154,7 @@ class Own(threading.local):
 
 @scenario(
     ref="torch.compiler: core concepts / guards on attributes of objects",
+    needs=("symbolic_scalars",),
     expect="""
     call 1: compiles, equals eager
     call 2: compiles, equals eager
