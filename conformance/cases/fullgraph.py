@@ -194,29 +194,34 @@ def lenient_region_in_a_full_graph(s: Subject) -> None:
 
 @scenario(
     ref="torch.compile: fullgraph",
-    needs=("fullgraph", "torch_compile"),
+    needs=("fullgraph", "torch_compile", "dynamo_config"),
     axes={"why": ("stance", "flag")},
     torch=">=2.12",
     expect={
         # Torch 2.12 runs it in eager.
         "why=flag, torch>=2.13": """
         call 1: runs uncompiled, raises RuntimeError while running
+        change: compiling is switched on again
+        reset
+        call 2: compiles, equals eager
         """,
         "otherwise": """
         call 1: runs uncompiled, equals eager
+        change: compiling is switched on again
+        reset
+        call 2: compiles, equals eager
         """,
     },
 )
 def nothing_is_compiled(s: Subject) -> None:
-    """With fullgraph=True, a call raises if a flag disables compiling (torch 2.13 on), and runs under force_eager."""
-
-    def program(x: Tensor) -> Tensor:
-        return x + 1
-
-    why = s.axis("why")
-    compiled = s.compile(program, fullgraph=True)
-    if why == "flag":
-        torch._dynamo.config.disable = True  # noqa: SLF001 - what the environment sets
-    with torch.compiler.set_stance("force_eager" if why == "stance" else "default"):
-        s.attempt(compiled, s.randn(2))
-    torch._dynamo.config.disable = False  # noqa: SLF001 - likewise
+    """With fullgraph=True, a call raises if a flag disables compiling (torch 2.13 on), and runs under force_eager; afterwards it compiles."""
+    program, by_flag = s.compile(lambda x: x + 1, fullgraph=True), s.axis("why") == "flag"
+    if by_flag:
+        s.config(disable=True)
+    with torch.compiler.set_stance("default" if by_flag else "force_eager"):
+        s.attempt(program, s.randn(2))
+    s.change("compiling is switched on again")
+    if by_flag:
+        s.config(disable=False)
+    s.reset()
+    program(s.randn(2))
