@@ -59,6 +59,20 @@ def filtered(s: Subject, program: Callable[..., Any], which: str) -> Any:
     return s.compile(program, dynamic=False, options=options)
 
 
+def change_after_filter(s: Subject, which: str, change: str) -> None:
+    """Calls before and after a change, with a filter, and one more after a reset."""
+    rebind(2.0)
+    model = Scaled()
+    program = filtered(s, model, which)
+    program(s.randn(4), 3.0)
+    s.change("it changes")
+    CHANGES[change](model)
+    factor = 4.0 if change == "number" else 3.0
+    program(s.randn(4), factor)
+    s.reset()
+    program(s.randn(4), factor)
+
+
 @scenario(
     ref="torch.compiler: reducing guard overhead / guard_filter_fn",
     needs=("torch_compile",),
@@ -100,16 +114,7 @@ def filtered(s: Subject, program: Callable[..., Any], which: str) -> Any:
 )
 def only_what_is_filtered_goes_unnoticed(s: Subject) -> None:
     """Only changes whose guards guard_filter_fn drops, of modules or globals, go unnoticed until a reset."""
-    rebind(2.0)
-    model, change = Scaled(), s.axis("change")
-    program = filtered(s, model, s.axis("filter"))
-    program(s.randn(4), 3.0)
-    s.change("it changes")
-    CHANGES[change](model)
-    factor = 4.0 if change == "number" else 3.0
-    program(s.randn(4), factor)
-    s.reset()
-    program(s.randn(4), factor)
+    change_after_filter(s, s.axis("filter"), s.axis("change"))
 
 
 @scenario(
@@ -130,16 +135,7 @@ def only_what_is_filtered_goes_unnoticed(s: Subject) -> None:
 )
 def all_but_tensors_goes_unnoticed(s: Subject) -> None:
     """With tensor, portable or no guards, changed globals, numbers and attributes go unnoticed until a reset."""
-    rebind(2.0)
-    model, change = Scaled(), s.axis("change")
-    program = filtered(s, model, s.axis("filter"))
-    program(s.randn(4), 3.0)
-    s.change("it changes")
-    CHANGES[change](model)
-    factor = 4.0 if change == "number" else 3.0
-    program(s.randn(4), factor)
-    s.reset()
-    program(s.randn(4), factor)
+    change_after_filter(s, s.axis("filter"), s.axis("change"))
 
 
 @scenario(
