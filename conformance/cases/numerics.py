@@ -50,25 +50,35 @@ WHOLE: dict[str, Callable[[Tensor], Any]] = {
         x.clamp(2, 100),
         x.sign(),
         torch.maximum(x, x.flip(0)),
+        x == x.flip(0),
     ),
 }
+
+#: The first whole numbers that fractions of 32 and 64 bits do not have; `flip` sets each against its neighbour.
+GREAT = (2**53 + 1, 2**24 + 1), (2**24, 2**53)
 
 
 @scenario(
     ref="torch.compiler: core concepts / results",
     axes={"kind": ("overflow", "division", "rounding", "bits", "sums", "comparison")},
     expect="""
-    calls 1-3: compiles, equals eager
+    calls 1-4: compiles, equals eager
     """,
 )
 def whole_numbers_in_tensors(s: Subject) -> None:
     """Integer tensors overflow, divide, round, shift and compare in compiled code as in eager."""
     program = s.compile(WHOLE[s.axis("kind")])
-    numbers = s.full((8,), 0, dtype=torch.int64)
-    for place, number in enumerate((-128, -7, -1, 0, 1, 7, 100, 127)):
+    numbers = s.full((12,), 0, dtype=torch.int64)
+    first, last = GREAT
+    for place, number in enumerate((*first, -128, -7, -1, 0, 1, 7, 100, 127, *last)):
         numbers[place] = number
-    for dtype in torch.int8, torch.uint8, torch.int64:
+    for dtype in torch.int8, torch.uint8, torch.int64, torch.int32:
         program(numbers.to(dtype))
+
+
+def signs_of_zeros(*results: Tensor) -> list[Tensor]:
+    """Where there is a negative zero, and then the results themselves: to a comparison both zeros are equal."""
+    return [each.signbit() & (each == 0) for each in results] + [*results]
 
 
 #: Functions at whose edges compilers differ.
@@ -76,6 +86,9 @@ EDGES: dict[str, Callable[[Tensor], Any]] = {
     "order": lambda x: (x.max(), x.min(), x.clamp(-1, 1), torch.maximum(x, -x), torch.fmax(x, -x)),
     "places": lambda x: (x.argmax(), x.argmin(), x.sort().values, x.isnan(), x.isinf()),
     "signs": lambda x: (x.sign(), 1 / x, torch.copysign(x.abs(), -x), x.abs(), torch.signbit(x)),
+    "zeros": lambda x: signs_of_zeros(
+        x.round(), x.trunc(), x.ceil(), -x, 0 - x, x + 0, x - 0, x * -1, x / -2, x.sqrt(), -x.abs()
+    ),
     "rounding": lambda x: (
         x.round(),
         x.floor(),
@@ -120,6 +133,7 @@ EDGES: dict[str, Callable[[Tensor], Any]] = {
             "order",
             "places",
             "signs",
+            "zeros",
             "rounding",
             "powers",
             "logarithms",
