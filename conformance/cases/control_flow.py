@@ -150,6 +150,7 @@ def parts_are_mapped(s: Subject) -> None:
         x, y = s.randn(length, 2).requires_grad_(), s.randn(2)
         program(x, y).square().sum().backward()
         s.note("gradients", (x.grad, weight.grad))
+        weight.data.neg_()
 
 
 def operator(name: str, runs: list[int]) -> Any:

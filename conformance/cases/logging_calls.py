@@ -143,8 +143,8 @@ def print_with_options_keeps_them(s: Subject) -> None:
         return y + 1
 
     compiled = s.compile(program)
-    for _ in range(2):
-        s.note("printed", printed(compiled, s.ones(2).cpu()))
+    for number in 1, 3:
+        s.note("printed", printed(compiled, s.full((2,), number).cpu()))
 
 
 class Hearing(logging.Handler):
