@@ -98,9 +98,13 @@ def tensors_in_the_likeness(s: Subject) -> None:
 )
 def tensor_without_data_takes_the_place(s: Subject) -> None:
     """An argument on the meta device gives meta results, and one with data is not taken for it."""
-    program = s.compile(lambda x: (x * 2 + 1, x.is_meta, x.new_ones(2)))
+
+    def program(x: Tensor) -> tuple[Tensor, bool, Tensor]:
+        return x * 2 if x.is_meta else x * 3, x.is_meta, torch.ones(2, device=x.device)
+
+    compiled = s.compile(program)
     given = (s.randn(3).to("meta"), s.randn(3), s.randn(3).to("meta"), s.randn(3))
-    s.note("which have no data", [program(each)[1] for each in given])
+    s.note("which have no data", [compiled(each)[1] for each in given])
 
 
 @scenario(
