@@ -214,7 +214,7 @@ def lenient_region_in_a_full_graph(s: Subject) -> None:
     },
 )
 def nothing_is_compiled(s: Subject) -> None:
-    """With fullgraph=True, a call raises if a flag disables compiling (torch 2.13 on), and runs under force_eager; afterwards it compiles."""
+    """With fullgraph=True, a call raises while config.disable is set (torch 2.13 on), and runs under force_eager."""
     program, by_flag = s.compile(lambda x: x + 1, fullgraph=True), s.axis("why") == "flag"
     if by_flag:
         s.config(disable=True)

@@ -66,7 +66,7 @@ GREAT = (2**53 + 1, 2**24 + 1), (2**24, 2**53)
     """,
 )
 def whole_numbers_in_tensors(s: Subject) -> None:
-    """Integer tensors overflow, divide, round, shift and compare in compiled code as in eager."""
+    """Integer tensors overflow, divide, round, shift, compare and keep all digits in compiled code as in eager."""
     program = s.compile(WHOLE[s.axis("kind")])
     numbers = s.full((12,), 0, dtype=torch.int64)
     first, last = GREAT
