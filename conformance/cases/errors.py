@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from harness.scenario import Subject, scenario
 
 if TYPE_CHECKING:
@@ -227,3 +229,77 @@ def caught_exception_is_read(s: Subject) -> None:
     compiled = s.compile(program)
     for _ in range(2):
         compiled(s.randn(2), {"a": 1})
+
+
+class Interrupted:
+    """Functions that are interrupted in their first run, which is while they are compiled."""
+
+    def __init__(self) -> None:
+        self.pending = True
+
+    def interrupt(self) -> None:
+        """Interrupt, once."""
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt("stop")
+
+    def factor(self) -> int:
+        """A number."""
+        self.interrupt()
+        return 3
+
+    def scale(self, x: Tensor) -> Tensor:
+        """Three times the argument."""
+        self.interrupt()
+        return x * 3
+
+
+def interrupted_program(own: Interrupted, log: list[object], where: str) -> Callable[..., Any]:
+    """Writes to a list, and changes the grad mode, around what may be interrupted."""
+    constant: Any = torch.compiler.assume_constant_result(lambda: own.factor())  # noqa: PLW0108 - a method cannot be marked
+    operator: Any = torch._dynamo.allow_in_graph(lambda x: own.scale(x))  # noqa: PLW0108, SLF001 - likewise, and the documented name
+
+    def program(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            log.append("begins")
+            y = x.sin()
+            if where == "behind a break":
+                torch._dynamo.graph_break()  # noqa: SLF001 - has no public name
+            z: Tensor = y * constant() if where == "constant" else operator(y)
+            log.append("ends")
+        return z + x
+
+    return program
+
+
+def is_interrupted(call: Callable[..., Any], *args: Any) -> bool:
+    """Whether an interruption comes out of a call."""
+    try:
+        call(*args)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@scenario(
+    ref="torch.compiler: core concepts / exceptions",
+    needs=("torch_compile",),
+    axes={"where": ("constant", "operator", "behind a break")},
+    expect="""
+    interrupted: equals eager
+    the grad mode: equals eager
+    call 1: compiles, equals eager
+    call 2: reuses, equals eager
+    what it has written: equals eager
+    """,
+)
+def interruption_passes(s: Subject) -> None:
+    """An interruption while a program is compiled passes to the caller, and the next call compiles it and is right."""
+    log: list[object] = []
+    program = s.compile(interrupted_program(Interrupted(), log, s.axis("where")))
+    s.note("interrupted", is_interrupted(program.target, s.randn(3)))
+    s.note("the grad mode", torch.is_grad_enabled())
+    log.clear()
+    for _ in range(2):
+        program(s.randn(3).requires_grad_())
+    s.note("what it has written", log)

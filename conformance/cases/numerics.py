@@ -296,3 +296,51 @@ def indices_of_every_dtype(s: Subject) -> None:
             1 if dtype in (torch.uint8, torch.bool) else step
         )
         program(x, (index > 1 if dtype is torch.uint8 else index).to(dtype))
+
+
+#: Ways to ask how far numbers are spread; those of one argument take the dimensions of the call.
+SPREADS: dict[str, Callable[[Tensor, Any], Any]] = {
+    "unasked": lambda x, dim: (x.std(), x.var(), x.std(dim), x.var(dim), torch.var_mean(x, dim)),
+    "unbiased": lambda x, dim: (x.std(dim, unbiased=True), torch.var(x, unbiased=True)),
+    "biased": lambda x, dim: (x.var(dim, unbiased=False), torch.std(x, unbiased=False)),
+    "corrected": lambda x, dim: (
+        x.var(dim, correction=0),
+        x.std(dim, correction=2, keepdim=True),
+        torch.std_mean(x, dim, correction=0),
+        x.var(correction=3),
+    ),
+}
+
+
+@scenario(
+    ref="torch.var",
+    axes={"asked": ("unasked", "unbiased", "biased", "corrected")},
+    expect="""
+    calls 1-4: compiles, equals eager
+    call 5: reuses, equals eager
+    gradient: equals eager
+    """,
+)
+def spread_is_corrected_as_asked(s: Subject) -> None:
+    """A variance over any dimensions is by one less than there are numbers, or by as many less as a call asks."""
+    program = s.compile(SPREADS[s.axis("asked")], dynamic=False)
+    for dim in 0, 1, (0, 2), -1, 1:
+        x = s.randn(3, 4, 5).requires_grad_()
+        first = program(x, dim)[0]
+    s.note("gradient", torch.autograd.grad(first.sum(), x))
+
+
+@scenario(
+    ref="torch.var",
+    needs=("dynamic_shapes",),
+    expect="""
+    call 1: compiles, equals eager
+    call 2: compiles, equals eager
+    calls 3-5: reuses, equals eager
+    """,
+)
+def spread_is_by_the_number_of_the_call(s: Subject) -> None:
+    """Where sizes vary, a variance is by one less than the numbers of its call, down to two of them."""
+    program = s.compile(lambda x: (x.std(), x.var(0), x.var(0, correction=0)))
+    for rows in 4, 3, 9, 2, 5:
+        program(s.randn(rows, 3))

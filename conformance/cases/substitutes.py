@@ -1,0 +1,240 @@
+"""Does compiled code keep to what was put in place of a function, kept out of graphs, or made the default?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from harness.scenario import Subject, scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+    from torch.fx import GraphModule
+
+
+def grown(name: str) -> Callable[[Tensor, int, list[str]], Tensor]:
+    """A function that writes down its name, and cannot be captured unless it is a substitute."""
+
+    def grow(x: Tensor, times: int, log: list[str]) -> Tensor:
+        if name == "original":
+            torch._dynamo.graph_break()  # noqa: SLF001 - has no public name
+        log.append(f"{name} {times}")
+        for _ in range(times):
+            x = x * 2 + 1
+        return x
+
+    return grow
+
+
+@scenario(
+    ref="torch.compiler.substitute_in_graph",
+    needs=("torch_compile", "fullgraph"),
+    expect="""
+    call 1: compiles, equals eager
+    call 2: reuses, equals eager
+    call 3: compiles, equals eager
+    call 4: reuses, equals eager
+    who ran (diverge) = [substitute 1, substitute 1, substitute 3, substitute 1]
+    called directly: equals eager
+    who ran directly: equals eager
+    """,
+)
+def substitute_is_captured(s: Subject) -> None:
+    """In a compiled program the substitute of a function runs in each call, and elsewhere the function itself."""
+    grow = torch.compiler.substitute_in_graph(grown("original"))(grown("substitute"))
+    program = s.compile(lambda *args: grow(*args) * 3, fullgraph=True, dynamic=False)
+    who = []
+    for times in 1, 1, 3, 1:
+        program(s.randn(3), times, log := [])
+        who += log
+    s.tell("who ran", who, tier="diverge")
+    s.note("called directly", grow(s.randn(3), 2, log := []))
+    s.note("who ran directly", log)
+
+
+FACTOR = 2.0
+
+
+def rebind(factor: float) -> None:
+    """Bind the module's global."""
+    global FACTOR  # noqa: PLW0603 - that the global changes is what it is about
+    FACTOR = factor
+
+
+@scenario(
+    ref="torch.compiler.substitute_in_graph",
+    needs=("torch_compile", "fullgraph"),
+    axes={"what": ("captured", "global")},
+    expect="""
+    call 1: compiles, equals eager
+    what it has written: equals eager
+    call 2: reuses, equals eager
+    what it has written: equals eager
+    change: what it reads is another number
+    call 3: compiles, equals eager
+    what it has written: equals eager
+    """,
+)
+def substitute_has_its_surroundings(s: Subject) -> None:
+    """A substitute reads what is captured or global as it is in each call, and what it writes there stays written."""
+    rebind(2.0)
+    held, log, captured = [2.0], list[int](), s.axis("what") == "captured"
+
+    def scale(x: Tensor) -> Tensor:
+        log.append(len(x))
+        return x * (held[0] if captured else FACTOR)
+
+    own = torch.compiler.substitute_in_graph(lambda x: scale(x))(scale)  # noqa: PLW0108 - another function
+    program = s.compile(lambda x: own(x) + 1, fullgraph=True)
+    for number in 2.0, 2.0, 5.0:
+        if number != held[0]:
+            s.change("what it reads is another number")
+            held[0] = number
+            rebind(number)
+        program(s.randn(3))
+        s.note("what it has written", log)
+
+
+#: What takes the place of a function, one after the other.
+REPLACEMENTS = (
+    "a function with another substitute takes its place",
+    "a function without one takes its place",
+    "the first function is back",
+)
+
+
+@scenario(
+    ref="torch.compiler.substitute_in_graph",
+    needs=("torch_compile", "fullgraph"),
+    expect="""
+    call 1: compiles, equals eager
+    change: a function with another substitute takes its place
+    call 2: compiles, equals eager
+    change: a function without one takes its place
+    call 3: compiles, equals eager
+    change: the first function is back
+    call 4: reuses, equals eager
+    refused: equals eager
+    call 5: reuses, equals eager
+    """,
+)
+def function_with_a_substitute_is_replaced(s: Subject) -> None:
+    """Each call goes by the function that is there by then, and by its substitute; a second substitute is refused."""
+    first, second = (lambda x: x + 1), (lambda x: x - 1)
+    torch.compiler.substitute_in_graph(first)(lambda x: 1 + x)
+    torch.compiler.substitute_in_graph(second)(lambda x: -(1 - x))
+    held: list[Callable[[Tensor], Tensor]] = [first]
+    program = s.compile(lambda x: held[0](x * 2) * 3, fullgraph=True)
+    program(s.randn(3))
+    for what, function in zip(REPLACEMENTS, (second, torch.sin, first), strict=True):
+        s.change(what)
+        held[0] = function
+        program(s.randn(3))
+    s.note("refused", refuses_another(first))
+    program(s.randn(3))
+
+
+def refuses_another(function: Callable[[Tensor], Tensor]) -> bool:
+    """Whether a further substitute is refused."""
+    try:
+        torch.compiler.substitute_in_graph(function)(lambda x: x * 100)
+    except ValueError:
+        return True
+    return False
+
+
+def draw(x: Tensor, log: list[str]) -> Tensor:
+    """Draws between two effects."""
+    log.append("before")
+    y = torch.bernoulli(x.sigmoid()) * 2
+    log.append("after")
+    return y + x.sin()
+
+
+@scenario(
+    ref="torch._dynamo.disallow_in_graph",
+    needs=("torch_compile",),
+    exact="what is kept out of graphs stands between two of them",
+    expect="""
+    keep it out: succeeds
+    call 1: compiles 2 graphs, changes random_state, equals eager
+    effects: equals eager
+    call 2: reuses, changes random_state, equals eager
+    effects: equals eager
+    allow it again: succeeds
+    reset
+    call 3: compiles, changes random_state, resembles eager
+    """,
+)
+def function_is_kept_out(s: Subject) -> None:
+    """A function of torch that is kept out of graphs runs between them, and draws eager's own random numbers."""
+    drawn, dynamo = torch.bernoulli, cast("Any", torch._dynamo)  # noqa: SLF001 - the documented name
+    s.act("keep it out", lambda: dynamo.disallow_in_graph(drawn))
+    program = s.compile(draw)
+    for seed in 1, 2:
+        torch.manual_seed(seed)
+        program(s.randn(8), log := [])
+        s.note("effects", log)
+    s.act("allow it again", lambda: dynamo.allow_in_graph(drawn))
+    s.reset()
+    s.compile(draw, compare="metadata")(s.randn(8), [])
+
+
+class Recorder:
+    """A backend of one's own: runs each graph as it was captured, and counts its runs."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def __call__(self, graph: GraphModule, _: Sequence[Any]) -> Callable[..., Any]:
+        """A function that runs the graph."""
+
+        def run(*args: Any) -> Any:
+            self.runs += 1
+            return graph(*args)
+
+        return run
+
+
+@scenario(
+    ref="torch.compiler.set_default_backend",
+    needs=("torch_compile",),
+    torch=">=2.13",
+    expect="""
+    set it: succeeds
+    call 1 of the first: compiles, equals eager
+    change: another backend is the default
+    set it: succeeds
+    call 2 of the first: reuses, equals eager
+    call 3 of the second: compiles, equals eager
+    call 4 of the first: compiles, equals eager
+    change: there is no default of one's own
+    set it: succeeds
+    call 5 of the second: reuses, equals eager
+    runs of both, and the default = [3, 2, True]
+    """,
+)
+def default_backend_is_used(s: Subject) -> None:
+    """What names no backend is compiled by the one that was the default when it was wrapped, whatever is set later."""
+    usual, set_it = torch.compiler.get_default_backend(), torch.compiler.set_default_backend
+    mine, other = Recorder(), Recorder()
+    s.act("set it", lambda: set_it(mine))
+    first = s.compile(lambda x: x * 2, name="the first", backend=None, dynamic=False)
+    first(s.randn(3))
+    s.change("another backend is the default")
+    s.act("set it", lambda: set_it(other))
+    second = s.compile(lambda x: x * 3, name="the second", backend=None)
+    for program, size in (first, 3), (second, 3), (first, 4):
+        program(s.randn(size))
+    s.change("there is no default of one's own")
+    s.act("set it", lambda: set_it(None))
+    second(s.randn(3))
+    s.tell("runs of both, and the default", [mine.runs, other.runs, set_back_to(usual)])
+
+
+def set_back_to(usual: object) -> bool:
+    """Whether the default backend is what it was."""
+    return torch.compiler.get_default_backend() == usual
