@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule
 
 
-def grown(name: str) -> Callable[[Tensor, int, list[str]], Tensor]:
-    """A function that writes down its name, and cannot be captured unless it is a substitute."""
+#: Who ran, in the call that was made last.
+WHO: list[str] = []
 
-    def grow(x: Tensor, times: int, log: list[str]) -> Tensor:
+
+def grown(name: str) -> Callable[[Tensor, int], Tensor]:
+    """A function that writes down who it is, and cannot be captured unless it is a substitute."""
+
+    def grow(x: Tensor, times: int) -> Tensor:
         if name == "original":
             torch._dynamo.graph_break()  # noqa: SLF001 - has no public name
-        log.append(f"{name} {times}")
+        WHO.append(name)
         for _ in range(times):
             x = x * 2 + 1
         return x
@@ -34,10 +38,13 @@ def grown(name: str) -> Callable[[Tensor, int, list[str]], Tensor]:
     needs=("torch_compile", "fullgraph"),
     expect="""
     call 1: compiles, equals eager
+    who ran (diverge) = [substitute]
     call 2: reuses, equals eager
+    who ran (diverge) = [substitute]
     call 3: compiles, equals eager
+    who ran (diverge) = [substitute]
     call 4: reuses, equals eager
-    who ran (diverge) = [substitute 1, substitute 1, substitute 3, substitute 1]
+    who ran (diverge) = [substitute]
     called directly: equals eager
     who ran directly: equals eager
     """,
@@ -45,23 +52,34 @@ def grown(name: str) -> Callable[[Tensor, int, list[str]], Tensor]:
 def substitute_is_captured(s: Subject) -> None:
     """In a compiled program the substitute of a function runs in each call, and elsewhere the function itself."""
     grow = torch.compiler.substitute_in_graph(grown("original"))(grown("substitute"))
-    program = s.compile(lambda *args: grow(*args) * 3, fullgraph=True, dynamic=False)
-    who = []
+    program = s.compile(lambda x, times: grow(x, times) * 3, fullgraph=True, dynamic=False)
     for times in 1, 1, 3, 1:
-        program(s.randn(3), times, log := [])
-        who += log
-    s.tell("who ran", who, tier="diverge")
-    s.note("called directly", grow(s.randn(3), 2, log := []))
-    s.note("who ran directly", log)
+        WHO.clear()
+        program(s.randn(3), times)
+        s.tell("who ran", list(WHO), tier="diverge")
+    WHO.clear()
+    s.note("called directly", grow(s.randn(3), 2))
+    s.note("who ran directly", WHO)
 
 
-FACTOR = 2.0
+FACTORS = [2.0]
+LOG: list[int] = []
 
 
-def rebind(factor: float) -> None:
-    """Bind the module's global."""
-    global FACTOR  # noqa: PLW0603 - that the global changes is what it is about
-    FACTOR = factor
+def scale(x: Tensor) -> Tensor:
+    """A substitute that reads and writes globals."""
+    LOG.append(len(x))
+    return x * FACTORS[0]
+
+
+def surrounded(factors: list[float], log: list[int]) -> Callable[[Tensor], Tensor]:
+    """A substitute that reads and writes what it captures."""
+
+    def scale_captured(x: Tensor) -> Tensor:
+        log.append(len(x))
+        return x * factors[0]
+
+    return scale_captured
 
 
 @scenario(
@@ -80,22 +98,19 @@ def rebind(factor: float) -> None:
 )
 def substitute_has_its_surroundings(s: Subject) -> None:
     """A substitute reads what is captured or global as it is in each call, and what it writes there stays written."""
-    rebind(2.0)
-    held, log, captured = [2.0], list[int](), s.axis("what") == "captured"
-
-    def scale(x: Tensor) -> Tensor:
-        log.append(len(x))
-        return x * (held[0] if captured else FACTOR)
-
-    own = torch.compiler.substitute_in_graph(lambda x: scale(x))(scale)  # noqa: PLW0108 - another function
-    program = s.compile(lambda x: own(x) + 1, fullgraph=True)
+    FACTORS[0] = 2.0
+    original = surrounded(FACTORS, LOG)
+    is_global = s.axis("what") == "global"
+    substitute = scale if is_global else surrounded(FACTORS, LOG)
+    torch.compiler.substitute_in_graph(original)(substitute)
+    program = s.compile(lambda x: original(x) + 1, fullgraph=True)
     for number in 2.0, 2.0, 5.0:
-        if number != held[0]:
+        if number != FACTORS[0]:
             s.change("what it reads is another number")
-            held[0] = number
-            rebind(number)
+            FACTORS[0] = number
+        LOG.clear()
         program(s.randn(3))
-        s.note("what it has written", log)
+        s.note("what it has written", LOG)
 
 
 #: What takes the place of a function, one after the other.
