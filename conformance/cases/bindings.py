@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ import torch
 from harness.scenario import Subject, scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 #: What the programs of this family read; each body binds it anew.
@@ -313,3 +316,33 @@ def unguarded_global_is_not_seen(s: Subject) -> None:
     program(s.randn(3))
     s.change("the argument has another size")
     program(s.randn(4))
+
+
+#: Ways to ask for a variable of the environment that may not be there.
+ASKED: dict[str, Callable[[], bool]] = {
+    "get": lambda: os.environ.get("TOUCHSTONE_APPEARS", "up") == "up",
+    "in": lambda: "TOUCHSTONE_APPEARS" not in os.environ,
+}
+
+
+@scenario(
+    ref="torch.compiler: core concepts / guards on globals",
+    axes={"asked": ("get", "in")},
+    expect="""
+    call 1: compiles, equals eager
+    change: the variable is set
+    call 2: compiles, equals eager
+    change: it is set no longer
+    call 3: reuses, equals eager
+    """,
+)
+def variable_of_the_environment_appears(s: Subject) -> None:
+    """A program that asks for a variable of the environment notices that it has been set since, or is set no longer."""
+    ask = ASKED[s.axis("asked")]
+    program = s.compile(lambda x: x + 1 if ask() else x - 1)
+    program(s.ones(3))
+    s.change("the variable is set")
+    with mock.patch.dict(os.environ, TOUCHSTONE_APPEARS="down"):
+        program(s.ones(3))
+    s.change("it is set no longer")
+    program(s.ones(3))

@@ -309,3 +309,43 @@ def entry_is_another_container(s: Subject) -> None:
     compiled(s.randn(2), [s.ones(2)], list(other))
     for first, second in (same, same), (list(same), list(other)), (other, other):
         compiled(s.randn(2), first, second)
+
+
+def look_up(table: dict[str, int]) -> int:
+    """An entry, or what to take instead where that is missing."""
+    try:
+        return table["key"]
+    except KeyError:
+        return -1
+
+
+#: Ways to find out that there is no such entry.
+LOOKUPS: dict[str, Callable[[dict[str, int]], int]] = {
+    "error": look_up,
+    "get": lambda table: table.get("key", -1),
+    "in": lambda table: 1 if "key" in table else -1,
+}
+
+
+@scenario(
+    ref="torch.compiler: core concepts / guards on containers",
+    axes={"way": ("error", "get", "in")},
+    expect="""
+    call 1: compiles, equals eager
+    change: the entry is made
+    call 2: compiles, equals eager
+    change: it is deleted
+    call 3: reuses, equals eager
+    """,
+)
+def missing_entry_appears(s: Subject) -> None:
+    """A program that found no entry in a dict, and went on without, finds the one that has been made since."""
+    table, find = {"other": 1}, LOOKUPS[s.axis("way")]
+    program = s.compile(lambda x: x + find(table))
+    program(s.ones(3))
+    s.change("the entry is made")
+    table["key"] = 1
+    program(s.ones(3))
+    s.change("it is deleted")
+    del table["key"]
+    program(s.ones(3))

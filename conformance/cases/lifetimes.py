@@ -275,3 +275,34 @@ def scaling(number: int) -> Callable[[Any, Tensor], Tensor]:
     if number % 2:
         return lambda self, x: x * self.number
     return lambda self, x: x - self.number
+
+
+@scenario(
+    ref="torch.Tensor.backward",
+    axes={"first": ("kept", "not kept")},
+    expect="""
+    call 1: compiles, equals eager
+    gradients: equals eager
+    call 2: reuses, equals eager
+    gradients: equals eager
+    call 3: reuses, equals eager
+    gradients: equals eager
+    """,
+)
+def saved_values_are_kept_when_asked(s: Subject) -> None:
+    """A backward pass that is asked to keep what was saved does so, whatever the passes before it were asked."""
+    program = s.compile(lambda x, weight: ((x @ weight).exp() @ weight).sin().sum())
+    for keeps in (True, False, True) if s.axis("first") == "kept" else (False, True, True):
+        x, weight = s.randn(3, 3).requires_grad_(), s.randn(3, 3).requires_grad_()
+        loss = program(x, weight)
+        s.note("gradients", passes(loss, x, weight, again=keeps))
+
+
+def passes(loss: Tensor, *leaves: Tensor, again: bool) -> list[object]:
+    """Gradients of one backward pass, or of two; what a pass refuses to do."""
+    try:
+        for last in (False, True) if again else (True,):
+            loss.backward(retain_graph=not last)
+    except RuntimeError as error:
+        return [type(error).__name__]
+    return [each.grad for each in leaves]

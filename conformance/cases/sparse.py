@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def entries(s: Subject, layout: str) -> Tensor:
     """A matrix with few entries, others in each call."""
     dense = torch.relu(s.randn(4, 4))
-    return dense.to_sparse_csr() if layout == "csr" else dense.to_sparse()
+    made: Tensor = dense.to_sparse_csr() if layout == "csr" else dense.to_sparse()
+    return made
 
 
 def multiply(x: Tensor, y: Tensor) -> Tensor:

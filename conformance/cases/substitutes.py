@@ -191,7 +191,8 @@ def function_is_kept_out(s: Subject) -> None:
     program = s.compile(draw)
     for seed in 1, 2:
         torch.manual_seed(seed)
-        program(s.randn(8), log := [])
+        log: list[str] = []
+        program(s.randn(8), log)
         s.note("effects", log)
     s.act("allow it again", lambda: dynamo.allow_in_graph(drawn))
     s.reset()

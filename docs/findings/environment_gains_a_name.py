@@ -1,5 +1,6 @@
 """os.environ.get with a default gives the default for ever where the variable was not set at first.
 
+Scenario: bindings/variable_of_the_environment_appears
 Kind: wrong values
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
 Root: as with os.getenv, what the methods of os.environ read is not guarded.
