@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 def entries(s: Subject, layout: str) -> Tensor:
     """A matrix with few entries, others in each call."""
-    dense = torch.relu(s.randn(4, 4))
-    made: Tensor = dense.to_sparse_csr() if layout == "csr" else dense.to_sparse()
-    return made
+    dense: Tensor = torch.relu(s.randn(4, 4))
+    return dense.to_sparse_csr() if layout == "csr" else dense.to_sparse()
 
 
 def multiply(x: Tensor, y: Tensor) -> Tensor:
     """A product between two dense computations."""
     z = y.sin() + 1
-    return torch.sparse.mm(x, z).cos() * 2
+    product: Tensor = torch.sparse.mm(x, z)
+    return product.cos() * 2
 
 
 def fill(x: Tensor, y: Tensor) -> Tensor:
