@@ -337,7 +337,7 @@ ASKED: dict[str, Callable[[], bool]] = {
     """,
 )
 def variable_of_the_environment_appears(s: Subject) -> None:
-    """A program that asks for a variable of the environment notices that it has been set since, or is set no longer."""
+    """A program that looks for an environment variable notices when it has been set or unset since the last call."""
     ask = ASKED[s.axis("asked")]
     program = s.compile(lambda x: x + 1 if ask() else x - 1)
     program(s.ones(3))

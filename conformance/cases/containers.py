@@ -339,7 +339,7 @@ LOOKUPS: dict[str, Callable[[dict[str, int]], int]] = {
     """,
 )
 def missing_entry_appears(s: Subject) -> None:
-    """A program that found no entry in a dict, and went on without, finds the one that has been made since."""
+    """A program that found a key missing from a dict finds it in calls after it was added."""
     table, find = {"other": 1}, LOOKUPS[s.axis("way")]
     program = s.compile(lambda x: x + find(table))
     program(s.ones(3))

@@ -305,7 +305,7 @@ def is_interrupted(call: Callable[..., Any], *args: Any) -> bool:
     },
 )
 def interruption_passes(s: Subject) -> None:
-    """An interruption while a program is compiled passes to the caller, and the next call compiles it and is right."""
+    """KeyboardInterrupt during compilation reaches the caller, and the next call compiles and is right."""
     log: list[object] = []
     program = s.compile(interrupted_program(Interrupted(), log, s.axis("where")))
     s.note("interrupted", is_interrupted(program.target, s.randn(3)))

@@ -290,7 +290,7 @@ def scaling(number: int) -> Callable[[Any, Tensor], Tensor]:
     """,
 )
 def saved_values_are_kept_when_asked(s: Subject) -> None:
-    """A backward pass that is asked to keep what was saved does so, whatever the passes before it were asked."""
+    """After backward(retain_graph=True) comes another backward pass, whether or not those before it retained theirs."""
     program = s.compile(lambda x, weight: ((x @ weight).exp() @ weight).sin().sum())
     for keeps in (True, False, True) if s.axis("first") == "kept" else (False, True, True):
         x, weight = s.randn(3, 3).requires_grad_(), s.randn(3, 3).requires_grad_()

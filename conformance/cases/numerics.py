@@ -322,7 +322,7 @@ SPREADS: dict[str, Callable[[Tensor, Any], Any]] = {
     """,
 )
 def spread_is_corrected_as_asked(s: Subject) -> None:
-    """A variance over any dimensions is by one less than there are numbers, or by as many less as a call asks."""
+    """By default std and var are unbiased; they have the correction and the dim that each call asks for."""
     program = s.compile(SPREADS[s.axis("asked")], dynamic=False)
     for dim in 0, 1, (0, 2), -1, 1:
         x = s.randn(3, 4, 5).requires_grad_()
@@ -340,7 +340,7 @@ def spread_is_corrected_as_asked(s: Subject) -> None:
     """,
 )
 def spread_is_by_the_number_of_the_call(s: Subject) -> None:
-    """Where sizes vary, a variance is by one less than the numbers of its call, down to two of them."""
+    """With dynamic shapes, std and var divide by the number of elements of each call, down to two rows."""
     program = s.compile(lambda x: (x.std(), x.var(0), x.var(0, correction=0)))
     for rows in 4, 3, 9, 2, 5:
         program(s.randn(rows, 3))

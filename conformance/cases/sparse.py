@@ -56,7 +56,7 @@ USES: dict[str, Callable[[Tensor, Tensor], object]] = {
     """,
 )
 def sparse_argument_is_read(s: Subject) -> None:
-    """A sparse argument beside dense ones counts with the entries of its call, and sparse results stay sparse."""
+    """A sparse COO or CSR argument is used with the entries of each call, and sparse results stay sparse."""
     program = s.compile(USES[s.axis("use")])
     for _ in range(3):
         program(entries(s, s.axis("layout")), s.randn(4, 3))
@@ -77,7 +77,7 @@ def sparse_argument_is_read(s: Subject) -> None:
     """,
 )
 def sparse_argument_has_gradients(s: Subject) -> None:
-    """Gradients go through a product with a sparse argument, to the dense one, and to its entries in its own layout."""
+    """Gradients of torch.sparse.mm reach the dense argument and the sparse one, in its own layout."""
     program = s.compile(multiply)
     for _ in range(3):
         x, y = entries(s, "coo").requires_grad_(), s.randn(4, 3).requires_grad_()
@@ -99,7 +99,7 @@ def sparse_argument_has_gradients(s: Subject) -> None:
     """,
 )
 def captured_sparse_tensor_is_replaced(s: Subject) -> None:
-    """A sparse tensor that a program captures may have its values written, or be replaced, also by a dense one."""
+    """A sparse tensor in a closure may have its values changed in place, or be replaced by another or a dense one."""
     held = [entries(s, "coo").coalesce()]
 
     def program(y: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ def captured_sparse_tensor_is_replaced(s: Subject) -> None:
     """,
 )
 def sparse_tensor_is_made_inside(s: Subject) -> None:
-    """A program that makes a sparse tensor of its data computes with the entries that they have in each call."""
+    """A program that calls to_sparse() computes with the entries that its data have in each call."""
 
     def program(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         made = (x - 1).relu().to_sparse()

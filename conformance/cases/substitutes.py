@@ -1,4 +1,4 @@
-"""Does compiled code keep to what was put in place of a function, kept out of graphs, or made the default?"""
+"""Do substitutes of functions, functions kept out of graphs, and the default backend do in each call as they should?"""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def grown(name: str) -> Callable[[Tensor, int], Tensor]:
     """,
 )
 def substitute_is_captured(s: Subject) -> None:
-    """In a compiled program the substitute of a function runs in each call, and elsewhere the function itself."""
+    """A substitute given to substitute_in_graph runs in each compiled call, and the function itself elsewhere."""
     grow = torch.compiler.substitute_in_graph(grown("original"))(grown("substitute"))
     program = s.compile(lambda x, times: grow(x, times) * 3, fullgraph=True, dynamic=False)
     for times in 1, 1, 3, 1:
@@ -97,7 +97,7 @@ def surrounded(factors: list[float], log: list[int]) -> Callable[[Tensor], Tenso
     """,
 )
 def substitute_has_its_surroundings(s: Subject) -> None:
-    """A substitute reads what is captured or global as it is in each call, and what it writes there stays written."""
+    """A substitute reads globals and its closure as they are at each call, and what it writes to them stays."""
     FACTORS[0] = 2.0
     original = surrounded(FACTORS, LOG)
     is_global = s.axis("what") == "global"
@@ -137,7 +137,7 @@ REPLACEMENTS = (
     """,
 )
 def function_with_a_substitute_is_replaced(s: Subject) -> None:
-    """Each call goes by the function that is there by then, and by its substitute; a second substitute is refused."""
+    """When a function is replaced by another, calls use the new one's substitute; a second substitute is refused."""
     first, second = (lambda x: x + 1), (lambda x: x - 1)
     torch.compiler.substitute_in_graph(first)(lambda x: 1 + x)
     torch.compiler.substitute_in_graph(second)(lambda x: -(1 - x))
@@ -185,7 +185,7 @@ def draw(x: Tensor, log: list[str]) -> Tensor:
     """,
 )
 def function_is_kept_out(s: Subject) -> None:
-    """A function of torch that is kept out of graphs runs between them, and draws eager's own random numbers."""
+    """A function under disallow_in_graph runs between two graphs, and draws eager's random numbers."""
     drawn, dynamo = torch.bernoulli, cast("Any", torch._dynamo)  # noqa: SLF001 - the documented name
     s.act("keep it out", lambda: dynamo.disallow_in_graph(drawn))
     program = s.compile(draw)
@@ -234,7 +234,7 @@ class Recorder:
     """,
 )
 def default_backend_is_used(s: Subject) -> None:
-    """What names no backend is compiled by the one that was the default when it was wrapped, whatever is set later."""
+    """Without a backend, torch.compile uses the default at the time of wrapping, whatever default is set later."""
     usual, set_it = torch.compiler.get_default_backend(), torch.compiler.set_default_backend
     mine, other = Recorder(), Recorder()
     s.act("set it", lambda: set_it(mine))

@@ -3,7 +3,8 @@
 Scenario: bindings/variable_of_the_environment_appears
 Kind: wrong values
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
-Root: as with os.getenv, what the methods of os.environ read is not guarded.
+Root: the methods of os.environ look up their variable and catch the KeyError, for which Dynamo has no guard that a key
+    is missing (missing_key_appears.py).
 Upstream: https://github.com/pytorch/pytorch/pull/189027
 """
 
