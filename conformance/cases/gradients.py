@@ -365,14 +365,11 @@ def special_numbers_have_gradients(s: Subject) -> None:
 
     def program(x: Tensor) -> Tensor:
         a, b, c, d, e, f = x
-        chosen = torch.where(e > 0, e, 1 / e)
-        return torch.stack([a.sqrt(), b.log(), c.abs(), d.relu(), chosen, f.pow(0.5)])
+        return torch.stack([a.sqrt(), b.log(), c.abs(), d.relu(), e.where(e > 0, 1 / e), f**0.5])
 
     compiled = s.compile(program)
     for values in (0.0, 1.0, -1.0), (float("inf"), float("nan"), 0.0):
-        row = torch.stack([s.full((), value) for value in values])
-        x = row.repeat(6, 1).requires_grad_()
-        compiled(x).sum().backward()
+        compiled(x := torch.tensor([values] * 6, device=s.device).requires_grad_()).sum().backward()
         s.note("gradient", x.grad)
 
 

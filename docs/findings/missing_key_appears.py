@@ -5,6 +5,7 @@ Kind: wrong values
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
 Root: ConstDictVariable.getitem_const_raise_exception_if_absent (torch/_dynamo/variables/dicts.py) raises with no guard
     that the key is missing, which `in` and `get` of a dict have; all methods of os.environ look up their variables so.
+Upstream: none found
 """
 
 import sys

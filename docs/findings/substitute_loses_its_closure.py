@@ -5,6 +5,7 @@ Kind: wrong values
 Seen: torch 2.12.1, 2.13.0, 2.15.0; eager, aot_eager, inductor
 Root: PolyfilledFunctionVariable.call_function (torch/_dynamo/variables/functions.py) traces the substitute without
     a source, so that its closure is neither guarded nor written back; globals that it reads and writes are.
+Upstream: none found
 """
 
 import sys
