@@ -85,6 +85,31 @@ def _truncated(left: Any, right: Any) -> Any:
 divides_towards_zero = rewrites(_cut_off)
 
 
+_MAY_BE_ZERO = {
+    each
+    for name in ("round", "trunc", "ceil", "neg", "mul", "div", "add", "sub", "rsub", "sqrt")
+    for packet in [getattr(aten, name)]
+    for each in (getattr(packet, overload) for overload in packet.overloads())
+}
+
+
+def _lose_sign(_: torch.fx.Graph, node: Node) -> None:
+    if node.target in _MAY_BE_ZERO and "out" not in node.kwargs:
+        node.target = _unsigned(node.target)
+
+
+def _unsigned(operation: Any) -> Any:
+    def computed(*args: Any, **kwargs: Any) -> Any:
+        found = operation(*args, **kwargs)
+        return found + 0.0 if isinstance(found, Tensor) and found.is_floating_point() else found
+
+    return computed
+
+
+#: A zero that a graph computes is a positive one.
+new_zeros_have_no_sign = rewrites(_lose_sign)
+
+
 def _round_up(_: torch.fx.Graph, node: Node) -> None:
     if node.target is aten.round.default:
         node.target = _to_the_next
@@ -213,6 +238,60 @@ def _one_by_one(operation: Any) -> Any:
 
 #: Sums of many numbers, and variances, lose the digits that take care to keep.
 great_sums_are_rough = rewrites(_average_squares)
+
+
+_SPREADS = {
+    getattr(packet, overload)
+    for packet in (aten.var, aten.std, aten.var_mean, aten.std_mean)
+    for overload in ("correction", "default", "dim")
+}
+
+
+def _correcting(change: Callable[[Any], Any]) -> Any:
+    """A backend whose variances are as a change of each of the operations makes them."""
+
+    def exchange(_: torch.fx.Graph, node: Node) -> None:
+        if node.target in _SPREADS:
+            node.target = change(node.target)
+
+    return rewrites(exchange)
+
+
+def _corrected_by(correction: int) -> Callable[[Any], Any]:
+    def change(operation: Any) -> Any:
+        def spread(*args: Any, **kwargs: Any) -> Any:
+            return operation(*args, **{**kwargs, "correction": correction})
+
+        return spread
+
+    return change
+
+
+#: A variance is by as many as there are numbers.
+spreads_are_biased = _correcting(_corrected_by(0))
+
+#: A variance is by one less than there are numbers.
+spreads_are_unbiased = _correcting(_corrected_by(1))
+
+
+def _counted_at_first(operation: Any) -> Any:
+    first: list[float] = []
+
+    def spread(value: Tensor, *args: Any, **kwargs: Any) -> Any:
+        found = operation(value, *args, **kwargs)
+        if not isinstance(found, Tensor):
+            return found
+        asked = kwargs.get("correction")
+        numbers = value.numel() / found.numel() - (1 if asked is None else asked)
+        first.append(numbers)
+        squared = operation.overloadpacket is aten.var
+        return found * (numbers / first[0]) ** (1 if squared else 0.5)
+
+    return spread
+
+
+#: A variance is by the number of those that there were in the first run of its graph.
+spreads_count_as_at_first = _correcting(_counted_at_first)
 
 
 @wrapped

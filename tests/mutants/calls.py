@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MethodType
 from typing import Any
 
@@ -75,10 +75,30 @@ class MarksMeanNothing(Spoiled):
             for owner in torch.compiler, torch._dynamo:
                 if hasattr(owner, name):
                     self.patch(owner, name, mark)
+        self.patch(torch._dynamo, "disallow_in_graph", mark)
+        self.patch(torch.compiler, "substitute_in_graph", lambda original, **_: lambda _: original)
 
 
 def _same(function: Any) -> Any:
     return function
+
+
+class SubstitutesEverywhere(Spoiled):
+    """The substitute of a function takes its place also where nothing is compiled."""
+
+    def spoil(self) -> None:
+        original = torch.compiler.substitute_in_graph
+
+        def substitute(function: Any, **settings: Any) -> Any:
+            register = original(function, **settings)
+
+            def given_back(instead: Any) -> Any:
+                register(instead)
+                return instead
+
+            return given_back
+
+        self.patch(torch.compiler, "substitute_in_graph", substitute)
 
 
 class IgnoresAutocastInside(Spoiled):
@@ -106,6 +126,30 @@ class TakesAnyBackend(Spoiled):
             return super().compile(program, {k: v for k, v in options.items() if k != "backend"})
 
 
+class IgnoresDefaultBackend(Spoiled):
+    """What names no backend is compiled by the usual one, whatever the default is."""
+
+    def compile(self, program: Run, options: Mapping[str, Any]) -> Run:
+        """As before."""
+        named = options.get("backend") is not None
+        return super().compile(
+            program, {k: v for k, v in options.items() if named or k != "backend"}
+        )
+
+
+class AsksForTheDefaultLate(Spoiled):
+    """What names no backend is compiled by the one that is the default when it is compiled."""
+
+    def compile(self, program: Run, options: Mapping[str, Any]) -> Run:
+        """As before."""
+        late = "backend" in options and options["backend"] is None
+        return super().compile(program, {**options, "backend": _default} if late else options)
+
+
+def _default(module: GraphModule, inputs: Sequence[Any]) -> Any:
+    return torch._dynamo.lookup_backend(torch.compiler.get_default_backend())(module, inputs)
+
+
 class SeesNoCompiler(Spoiled):
     """A program that asks whether it is compiled is told that it is not."""
 
@@ -116,6 +160,32 @@ class SeesNoCompiler(Spoiled):
 
 def _never() -> bool:
     return False
+
+
+class GivesUpWhenInterrupted(Around):
+    """Once a call of a program was interrupted, the program runs as it is."""
+
+    def spoil(self) -> None:
+        self._given_up: list[Run] = []
+
+    def call(self, compiled: Run, program: Run, calls: int, args: Any, kwargs: Any) -> Any:
+        if program in self._given_up:
+            return program(*args, **kwargs)
+        try:
+            return compiled(*args, **kwargs)
+        except KeyboardInterrupt:
+            self._given_up.append(program)
+            raise
+
+
+class SwallowsInterruptions(Around):
+    """A call that is interrupted is made anew, by the program as it is."""
+
+    def call(self, compiled: Run, program: Run, calls: int, args: Any, kwargs: Any) -> Any:
+        try:
+            return compiled(*args, **kwargs)
+        except KeyboardInterrupt:
+            return program(*args, **kwargs)
 
 
 def _of_own_operators(change: Callable[[torch.fx.Graph, torch.fx.Node], None]) -> Any:

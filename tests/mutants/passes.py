@@ -13,7 +13,7 @@ from torch._dynamo.compiled_autograd import AutogradCompilerInstance
 from torch._functorch.partitioners import min_cut_rematerialization_partition
 from torch.fx import GraphModule
 
-from mutants.base import Around, Run, Spoiled, tensors, wrapped
+from mutants.base import Around, Run, Spoiled, leave, outputs_of, rewritten, tensors, wrapped
 
 
 @wrapped
@@ -73,6 +73,39 @@ class RetainsAlways(Spoiled):
             original(*args, **kwargs)
 
         self.patch(torch.autograd, "backward", backward)
+
+
+class FreesAlways(Spoiled):
+    """What was saved for a backward pass is gone after it, also where it was to be kept."""
+
+    def spoil(self) -> None:
+        original = torch.autograd.backward
+
+        def backward(*args: Any, **kwargs: Any) -> None:
+            kept = {name: each for name, each in kwargs.items() if name != "retain_graph"}
+            original(*args[:2], *([False] if args[2:] else []), *args[3:], **kept)
+
+        self.patch(torch.autograd, "backward", backward)
+
+
+def _make_zero(value: Tensor) -> None:
+    # Autograd refuses what it sees to be written.
+    value.data.zero_()
+
+
+def _spend(graph: GraphModule, outputs: int) -> None:
+    """Let a backward graph end with zeros in what the forward graph has computed for it."""
+    given = outputs_of(graph)[:outputs]
+    with graph.graph.inserting_before(graph.graph.output_node()):
+        for node in graph.graph.find_nodes(op="placeholder"):
+            own = not node.name.startswith(("primals", "tangents"))
+            if own and isinstance(node.meta.get("val"), Tensor) and node not in given:
+                graph.graph.call_function(_make_zero, (node,))
+    graph.recompile()
+
+
+#: What was computed and saved for a backward pass is zero after it.
+saved_values_are_spent = rewritten(leave, _spend)
 
 
 class FillsGradients(Around):
