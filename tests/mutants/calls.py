@@ -147,7 +147,8 @@ class AsksForTheDefaultLate(Spoiled):
 
 
 def _default(module: GraphModule, inputs: Sequence[Any]) -> Any:
-    return torch._dynamo.lookup_backend(torch.compiler.get_default_backend())(module, inputs)
+    backend: Any = torch._dynamo.lookup_backend(torch.compiler.get_default_backend())
+    return backend(module, inputs)
 
 
 class SeesNoCompiler(Spoiled):

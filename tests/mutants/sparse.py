@@ -31,7 +31,8 @@ class GradientsAreDense(Around):
     """The gradients of sparse arguments are dense."""
 
     def call(self, compiled: Run, program: Run, calls: int, args: Any, kwargs: Any) -> Any:
-        given = (_Differentiated.apply(each) if is_sparse(each) else each for each in args)
+        differentiated: Any = _Differentiated
+        given = (differentiated.apply(each) if is_sparse(each) else each for each in args)
         return compiled(*given, **kwargs)
 
 
@@ -44,7 +45,7 @@ class _Differentiated(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    def backward(_: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(_: Any, gradient: Tensor) -> Tensor:
         """A dense gradient."""
         return gradient.to_dense()
 
