@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness import edition
 from harness.catalog import Entry
 from mutants.declared import HERE, Mutant
 from mutants.digest import digest, source
@@ -39,7 +40,7 @@ class Kills:
 
     Attributes:
         versions: of what the mutants ran with.
-        scenarios: each with the digest that it had when it was run.
+        scenarios: each with the conduct that it had when it was run (`harness.edition.conduct`); words run nothing.
         base: the trials in which the healthy base deviates, which therefore kill nobody.
         rows: by the mutant's name.
     """
@@ -61,11 +62,6 @@ def mutant_digest(mutant: Mutant) -> str:
         module, _, name = named.partition(":")
         parts.append(source(HERE / f"{module.partition('.')[2]}.py", name))
     return digest("\n".join([mutant.backend, mutant.adapter, *parts]))
-
-
-def scenario_digest(entry: Entry) -> str:
-    """The digest of what a scenario is made of."""
-    return digest(source(entry.file, entry.name))
 
 
 def read(file: Path = FILE) -> Kills:
@@ -118,7 +114,7 @@ def _ungroup(grouped: Mapping[str, str]) -> list[str]:
 
 def refresh(known: Kills, mutants: Sequence[Mutant], entries: Sequence[Entry]) -> None:
     """Forget what has changed or is gone, and note it as pending."""
-    now = {entry.id: scenario_digest(entry) for entry in entries}
+    now = {entry.id: edition.conduct(entry) for entry in entries}
     stale = {each for each in now if known.scenarios.get(each) != now[each]}
     known.scenarios = now
     known.base = _refreshed(known.base, "base", stale, now)
