@@ -9,15 +9,20 @@ Root: a method of C code is looked up by its name in the class of its __self__ (
 Upstream: none found
 """
 
+import os
+
 import thunder
 import torch
 from torch.distributed.tensor import Replicate
 
 
 def program(x):
-    placement = Replicate()
-    return x * 2 if placement.is_replicate() else x
+    return x * 2 if Replicate().is_replicate() else x
 
 
-got, right = thunder.jit(program)(torch.ones(1)), torch.full((1,), 2.0)
-assert torch.equal(got, right), f"got {got}, eager gives {right}"
+child = os.fork()
+if child == 0:
+    thunder.jit(program)(torch.ones(1))
+    os._exit(0)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert status == 0, f"the process ended with status {status}"

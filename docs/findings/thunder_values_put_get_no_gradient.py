@@ -19,5 +19,6 @@ def program(x, index, values):
 
 x, values = (torch.ones(3, requires_grad=True) for _ in range(2))
 thunder.jit(program)(x, torch.arange(3), values).backward()
-got, right = values.grad, torch.ones(3)
-assert got is not None and torch.equal(got, right), f"got {got}, eager gives {right}"
+got, right = values.grad, [1, 1, 1]
+assert got is None or got.tolist() == right, f"got {got}, eager gives {right}"
+assert got is not None, f"got no gradient, eager gives {right}"
