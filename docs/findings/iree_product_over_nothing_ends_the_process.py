@@ -6,7 +6,7 @@ Seen: torch 2.13.0; turbine_cpu
 Root: to name a kernel the compiler multiplies up its sizes, and divides by each to see whether that overflows
     (saturatingMul for summarizeDispatchRegion in AnnotateDispatches.cpp, of iree-base-compiler 3.13.0): a floating
     point exception while the product is compiled, here in a process of its own.
-Upstream: none found
+Upstream: https://github.com/iree-org/iree/pull/24947
 """
 
 import os
