@@ -1,4 +1,4 @@
-"""A number plus 0 stays as it is: -0.0 + 0 is -0.0 where eager gives 0.0, so that what is divided by it changes its sign.
+"""A number plus 0 stays as it is: -0.0 + 0 is -0.0 where eager gives 0.0, and what is divided by it changes its sign.
 
 Scenario: numerics/numbers_at_the_edge
 Kind: wrong values
