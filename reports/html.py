@@ -178,6 +178,7 @@ def _shown(record: Record, every: Sequence[Result]) -> dict[str, Any]:
     names = table.implementations(record)
     verdicts = Counter(result.judgement.verdict for result in every)
     found = table.deviations(record)
+    totals = table.totals(record)
     torches = sorted({_version(header, name) for name in names})
     return {
         "title": f"Touchstone: {', '.join(names)} on torch {', '.join(torches)}",
@@ -188,8 +189,8 @@ def _shown(record: Record, every: Sequence[Result]) -> dict[str, Any]:
         "columns": [_column(header, name) for name in names],
         "wide": len(names) >= _MANY,
         "families": _families(record, every),
-        "everything": _counts(every, names),
-        "totals": table.totals(record) if len(names) > SIDE_BY_SIDE else [],
+        "everything": [each.counts for each in totals],
+        "totals": totals if len(names) > SIDE_BY_SIDE else [],
         "tier_names": list(TIERS),
         "claims": by_need(record),
         "trials": len(every),

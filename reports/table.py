@@ -99,11 +99,9 @@ class Total:
 
 def totals(record: Record) -> list[Total]:
     """All implementations of the run, in the order in which they were asked for."""
-    every = results(record)
-    own = {
-        name: [r for r in every if r.trial.implementation == name]
-        for name in implementations(record)
-    }
+    own: dict[str, list[Result]] = {name: [] for name in implementations(record)}
+    for result in results(record):
+        own[result.trial.implementation].append(result)
     return [
         Total(
             name,

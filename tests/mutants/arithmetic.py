@@ -85,12 +85,14 @@ def _truncated(left: Any, right: Any) -> Any:
 divides_towards_zero = rewrites(_cut_off)
 
 
-_MAY_BE_ZERO = {
-    each
-    for name in ("round", "trunc", "ceil", "neg", "mul", "div", "add", "sub", "rsub", "sqrt")
-    for packet in [getattr(aten, name)]
-    for each in (getattr(packet, overload) for overload in packet.overloads())
-}
+def _overloads(*names: str) -> set[Any]:
+    packets = [getattr(aten, name) for name in names]
+    return {getattr(packet, overload) for packet in packets for overload in packet.overloads()}
+
+
+_MAY_BE_ZERO = _overloads(
+    "round", "trunc", "ceil", "neg", "mul", "div", "add", "sub", "rsub", "sqrt"
+)
 
 
 def _lose_sign(_: torch.fx.Graph, node: Node) -> None:
@@ -155,12 +157,7 @@ def _widened(operation: Any) -> Any:
     return promoted
 
 
-_BINARY = {
-    each
-    for name in ("add", "sub", "mul", "div", "pow", "maximum", "minimum", "where", "eq", "lt")
-    for packet in [getattr(aten, name)]
-    for each in (getattr(packet, overload) for overload in packet.overloads())
-}
+_BINARY = _overloads("add", "sub", "mul", "div", "pow", "maximum", "minimum", "where", "eq", "lt")
 
 
 def _promote(_: torch.fx.Graph, node: Node) -> None:
