@@ -50,6 +50,25 @@ def mask_is_of_another_kind(s: Subject) -> None:
 
 @scenario(
     ref="torch.nn.functional.scaled_dot_product_attention / in compiled code",
+    expect="""
+    calls 1-5: compiles, equals eager
+    """,
+)
+def attention_is_inferred(s: Subject) -> None:
+    """Without gradients attention obeys the mask, is_causal and the scale of each call as well."""
+    program, allowed = s.compile(scaled_dot_product_attention), s.randn(4, 4) > 0
+    for settings in (
+        {"attn_mask": allowed},
+        {"attn_mask": s.randn(1, 1, 4, 4)},
+        {"is_causal": True},
+        {"is_causal": True, "scale": 0.5},
+        {"attn_mask": ~allowed, "scale": 2.0},
+    ):
+        program(*(s.randn(1, 2, 4, 8) for _ in range(3)), **settings)
+
+
+@scenario(
+    ref="torch.nn.functional.scaled_dot_product_attention / in compiled code",
     axes={"mask": ("truth", "numbers")},
     expect="""
     call 1: compiles, equals eager
@@ -129,7 +148,7 @@ def settings_of_attention_change(s: Subject) -> None:
         (1, {"enable_gqa": True, "scale": 2.0}),
     ):
         key, value = heads(s, 4, 4, number=number)
-        program(query, key, value, **settings).square().sum().backward()
+        program(query, key, value, **settings).square().mean().backward()
         s.note("gradients", [each.grad for each in (query, key, value)])
 
 

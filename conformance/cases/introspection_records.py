@@ -84,7 +84,7 @@ def is_whole(says: dict[str, Any], text: str) -> bool:
 
 @scenario(
     ref="torch.compiler: observability / TORCH_TRACE",
-    needs=("torch_compile",),
+    needs=("torch_compile", "dynamic_shapes"),
     expect="""
     trace a process that is killed: succeeds
     readable (may) = True

@@ -88,6 +88,45 @@ def classes_are_of_another_dtype(s: Subject) -> None:
         s.note("gradient", x.grad)
 
 
+#: Losses of two tensors of numbers between 0 and 1.
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "l1": functional.l1_loss,
+    "squares": functional.mse_loss,
+    "huber": functional.huber_loss,
+    "smooth": functional.smooth_l1_loss,
+    "entropy": functional.binary_cross_entropy,
+    "logits": functional.binary_cross_entropy_with_logits,
+    "divergence": functional.kl_div,
+    "poisson": functional.poisson_nll_loss,
+}
+
+
+@scenario(
+    ref="torch.nn.functional / losses in compiled code",
+    axes={
+        "loss": (
+            "l1",
+            "squares",
+            "huber",
+            "smooth",
+            "entropy",
+            "logits",
+            "divergence",
+            "poisson",
+        )
+    },
+    expect="""
+    calls 1-3: compiles, equals eager
+    call 4: reuses, equals eager
+    """,
+)
+def losses_are_reduced(s: Subject) -> None:
+    """A loss that is evaluated without gradients is averaged, summed or not reduced, as its call says."""
+    program = s.compile(LOSSES[s.axis("loss")])
+    for reduction in "mean", "sum", "none", "mean":
+        program(s.rand(2, 3), s.rand(2, 3), reduction=reduction)
+
+
 #: Layers that remember.
 CELLS: dict[str, Callable[[], nn.Module]] = {
     "LSTM": lambda: nn.LSTM(3, 2, num_layers=2, bidirectional=True, batch_first=True),

@@ -106,7 +106,7 @@ def route_is_changed(s: Subject) -> None:
 )
 def settings_of_layers_are_changed(s: Subject) -> None:
     """Settings of a layer, such as stride, padding or eps, are those of the time of the call."""
-    module = s.place(nn.Sequential(nn.Conv1d(1, 2, 3), nn.LeakyReLU(0.1), nn.LayerNorm(2)))
+    module = s.place(nn.Sequential(nn.Conv1d(1, 4, 3), nn.LeakyReLU(0.1), nn.LayerNorm(4)))
     convolution, activation, norm = module
     program, x = s.compile(lambda x: norm(activation(convolution(x)).mT)), s.randn(1, 1, 8)
     program(x)

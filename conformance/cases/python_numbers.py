@@ -32,6 +32,7 @@ USES: dict[str, Callable[[Tensor, Any], Any]] = {
     axes={
         "use": ("membership", "order", "flag", "format", "percent", "text", "key", "truth", "kind")
     },
+    needs=("symbolic_scalars",),
     tiers={"compiles": "may: which uses of a number bind a graph to its value varies"},
     expect={
         "use=order|format|text": """

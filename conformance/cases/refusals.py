@@ -102,6 +102,7 @@ def assertion_on_tensors_is_checked(s: Subject) -> None:
 
 @scenario(
     ref="torch.compiler: graph breaks / assertions",
+    tiers={"compiles": "may: whether a program with assertions is compiled varies"},
     expect="""
     call 1: compiles, equals eager
     call 2: runs uncompiled, raises AssertionError, equals eager

@@ -22,7 +22,9 @@ ORDERS: dict[str, Callable[[Tensor], Any]] = {
     "middle": lambda x: (x.median(0).values, x.kthvalue(1, 0).values, x.mode(0).values),
     "running": lambda x: (x.cummax(0).values, x.cummin(0).values, x.cumsum(0)),
     "search": lambda x: (
-        torch.searchsorted(x.sort(0).values.mT.contiguous(), x.mT.contiguous(), right=True),
+        torch.searchsorted(
+            x.nan_to_num().sort(0).values.mT.contiguous(), x.mT.contiguous(), right=True
+        ),
         torch.bucketize(x, x.new_tensor([-1.0, 0.0, 1.0])),
     ),
 }

@@ -38,6 +38,31 @@ def dtype_varies(s: Subject) -> None:
 
 @scenario(
     ref="torch.compiler: core concepts / guards on tensors",
+    axes={"asked": ("compared", "among", "key")},
+    expect="""
+    calls 1-4: compiles, equals eager
+    call 5: reuses, equals eager
+    call 6: reuses, equals eager
+    """,
+)
+def branch_asks_for_the_dtype(s: Subject) -> None:
+    """A branch on the dtype, by ==, in a tuple or as a key of a dict, is taken by the dtype of each call."""
+    factors = {torch.float64: 3, torch.int64: 5}
+
+    def program(x: Tensor) -> Tensor:
+        if s.axis("asked") == "key":
+            return x * factors.get(x.dtype, 7)
+        if s.axis("asked") == "among":
+            return x * 3 if x.dtype in (torch.float64, torch.int64) else x + 7
+        return x * 3 if x.dtype == torch.float32 else x + 7
+
+    compiled = s.compile(program)
+    for dtype in torch.float32, torch.float64, torch.int64, torch.int32, torch.float64, torch.int64:
+        compiled(s.arange(4).to(dtype))
+
+
+@scenario(
+    ref="torch.compiler: core concepts / guards on tensors",
     expect="""
     calls 1-4: compiles, equals eager
     call 5: reuses, equals eager

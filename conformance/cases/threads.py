@@ -220,6 +220,7 @@ def meet_in_the_middle(x: Tensor, meeting: Meeting, mode: Any) -> list[Any]:
 
 @scenario(
     ref="torch.compile / threads and graph breaks",
+    needs=("torch_compile",),
     expect="""
     results: equals eager
     results: equals eager

@@ -1,6 +1,6 @@
 """OpenVINO: results in bfloat16 are read as float16, and are other numbers.
 
-Scenario: autocast/ambient_dtype, autocast_regions/policy_is_followed
+Scenario: numerics/numbers_change_dtype
 Kind: wrong values
 Seen: torch 2.13.0; openvino
 Root: NumPy knows no bfloat16, OpenVINO hands such outputs over as arrays of float16, and openvino_execute
