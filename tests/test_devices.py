@@ -72,6 +72,19 @@ PROGRAMS = {
         there(image.to("paper")).sum().backward()
         assert torch.equal(there.weight.grad.cpu(), expected)
     """,
+    "layers that remember train": """
+        for kind, bias in ("LSTM", True), ("LSTM", False), ("GRU", True), ("GRU", False):
+            layer, found = getattr(torch.nn, kind)(3, 2, bias=bias), []
+            for device in "cpu", "paper":
+                there = copy.deepcopy(layer).to(device)
+                y, memory = there(x.to(device).reshape(2, 1, 3) / 6)
+                for result in y, memory if isinstance(memory, torch.Tensor) else memory[1]:
+                    result.square().sum().backward(retain_graph=True)
+                found.append([y, *(each.grad for each in there.parameters())])
+            for expected, told in zip(*found, strict=True):
+                assert told.device.type == "paper"
+                torch.testing.assert_close(told.cpu(), expected)
+    """,
     "autocast computes in the lower precision": """
         with torch.autocast("paper", dtype=torch.bfloat16):
             assert (x @ x.t()).dtype is torch.bfloat16
@@ -140,13 +153,18 @@ def test_the_device_of_python_behaves_as_one(name: str, failures: dict[str, str]
 
 
 def test_what_the_device_cannot_do_in_eager_is_unsupported(tmp_path: Path) -> None:
-    asked = ["captured_inputs/exceptions_of_hooks_arrive", "randomness/own_generator"]
+    asked = [
+        "captured_inputs/exceptions_of_hooks_arrive",
+        "randomness/own_generator",
+        "attention/scores_are_changed",
+    ]
     ran = call("run", *asked, "--implementation=eager-paper", f"-o{tmp_path}")
     assert ran.returncode == 5, ran.stdout
     judged = {
         each.trial.scenario: each.judgement for each in read(tmp_path / "record.jsonl").results
     }
     assert {each.verdict for each in judged.values()} == {Verdict.UNSUPPORTED}
-    died, raised = (judged[each].reason for each in asked)
+    died, raised, raised_in_a_call = (judged[each].reason for each in asked)
     assert died.startswith("eager itself died of SIGABRT on 'paper'")
     assert raised.startswith("eager itself raised NotImplementedError (You should register")
+    assert raised_in_a_call.startswith("eager itself raised ValueError (FlexAttention is only")

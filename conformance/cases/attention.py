@@ -156,13 +156,13 @@ def settings_of_attention_change(s: Subject) -> None:
     ref="torch.nn.functional.scaled_dot_product_attention / in compiled code",
     needs=("dynamic_shapes",),
     expect="""
-    call 1: compiles, result[1] shares storage with result[0], equals eager
+    call 1: compiles, equals eager
     gradients: equals eager
-    call 2: compiles, result[1] shares storage with result[0], equals eager
+    call 2: compiles, equals eager
     gradients: equals eager
-    call 3: reuses, result[1] shares storage with result[0], equals eager
+    call 3: reuses, equals eager
     gradients: equals eager
-    call 4: compiles, result[1] shares storage with result[0], equals eager
+    call 4: compiles, equals eager
     gradients: equals eager
     """,
 )
@@ -174,7 +174,8 @@ def heads_are_split_and_joined(s: Subject) -> None:
         parts = projection(x).chunk(3, dim=-1)
         query, key, value = (each.unflatten(-1, (2, 4)).transpose(1, 2) for each in parts)
         seen = scaled_dot_product_attention(query, key, value, is_causal=True)
-        return seen, seen.transpose(1, 2).flatten(2)
+        # Whether joining copies is the kernel's to say: a result of its own hides that, and its strides do not.
+        return seen, seen.transpose(1, 2).flatten(2) * 2
 
     compiled = s.compile(program)
     for length in 4, 5, 6, 1:

@@ -247,7 +247,8 @@ def steps_are_differentiated(s: Subject) -> None:
     def program(start: Tensor, rate: Tensor, target: Tensor) -> Any:
         x = start.clone()
         for _ in range(2):
-            optimiser = SGD([x], lr=rate, differentiable=True)
+            # Where foreach is the default, torch multiplies by the rate as a number, and eager raises.
+            optimiser = SGD([x], lr=rate, differentiable=True, foreach=False)
             (x.grad,) = torch.autograd.grad((x - target).pow(4).sum(), x, create_graph=True)
             optimiser.step()
         return (x - target).square().sum()

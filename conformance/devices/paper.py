@@ -220,6 +220,83 @@ def _convolve_backward(gradient: torch.Tensor, *args: object) -> object:
     return _on_cpu(backward, gradient, image, weight, sizes, *others)
 
 
+def _sum(*terms: torch.Tensor | None) -> torch.Tensor:
+    first, *others = (each for each in terms if each is not None)
+    return sum(others, first)
+
+
+def _step_lstm(
+    gates: torch.Tensor,
+    recurrent: torch.Tensor,
+    cell: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    recurrent_bias: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, ...]:
+    """A step of an LSTM, which torch asks of a device of an extension whole; the open gates are for its derivative."""
+    raw = _sum(gates, recurrent, bias, recurrent_bias)
+    let_in, keep, new, let_out = raw.chunk(4, 1)
+    opened = let_in.sigmoid(), keep.sigmoid(), new.tanh(), let_out.sigmoid()
+    let_in, keep, new, let_out = opened
+    after = keep * cell + let_in * new
+    return let_out * after.tanh(), after, torch.cat(opened, 1)
+
+
+def _step_lstm_backward(  # noqa: PLR0913, PLR0917 - as torch calls it
+    gradient: torch.Tensor | None,
+    cell_gradient: torch.Tensor | None,
+    before: torch.Tensor,
+    after: torch.Tensor,
+    opened: torch.Tensor,
+    has_bias: bool,  # noqa: FBT001 - as torch calls it
+) -> tuple[torch.Tensor | None, ...]:
+    if gradient is None and cell_gradient is None:
+        return None, None, None
+    let_in, keep, new, let_out = opened.chunk(4, 1)
+    shown = after.tanh()
+    of_shown = torch.zeros_like(after) if gradient is None else gradient
+    of_cell = _sum(of_shown * let_out * (1 - shown * shown), cell_gradient)
+    raw = torch.cat(
+        (
+            of_cell * new * let_in * (1 - let_in),
+            of_cell * before * keep * (1 - keep),
+            of_cell * let_in * (1 - new * new),
+            of_shown * shown * let_out * (1 - let_out),
+        ),
+        1,
+    )
+    return raw, of_cell * keep, raw.sum(0) if has_bias else None
+
+
+def _step_gru(
+    gates: torch.Tensor,
+    recurrent: torch.Tensor,
+    state: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    recurrent_bias: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, ...]:
+    """A step of a GRU, as for an LSTM."""
+    reset, keep, new = _sum(gates, bias).chunk(3, 1)
+    reset_too, keep_too, recalled = _sum(recurrent, recurrent_bias).chunk(3, 1)
+    reset, keep = (reset + reset_too).sigmoid(), (keep + keep_too).sigmoid()
+    new = (new + reset * recalled).tanh()
+    return new + keep * (state - new), torch.cat((reset, keep, new, recalled, state), 1)
+
+
+def _step_gru_backward(
+    gradient: torch.Tensor,
+    held: torch.Tensor,
+    has_bias: bool,  # noqa: FBT001 - as torch calls it
+) -> tuple[torch.Tensor | None, ...]:
+    reset, keep, new, recalled, state = held.chunk(5, 1)
+    of_new = gradient * (1 - keep) * (1 - new * new)
+    of_keep = gradient * (state - new) * keep * (1 - keep)
+    of_reset = of_new * recalled * reset * (1 - reset)
+    raw = torch.cat((of_reset, of_keep, of_new), 1)
+    recurrent = torch.cat((of_reset, of_keep, of_new * reset), 1)
+    biases = (raw.sum(0), recurrent.sum(0)) if has_bias else (None, None)
+    return raw, recurrent, gradient * keep, *biases
+
+
 def _reduce(packet: torch._ops.OpOverloadPacket) -> Callable[..., object]:
     """What autocast makes of an operator: its floating tensors are cast first."""
     key = torch._C._parse_dispatch_key("AutocastPrivateUse1")
@@ -294,5 +371,9 @@ _register("resize_", _resize)
 _register("_copy_from", _copy)
 _register("convolution_overrideable", _convolve)
 _register("convolution_backward_overrideable", _convolve_backward)
+_register("_thnn_fused_lstm_cell", _step_lstm)
+_register("_thnn_fused_lstm_cell_backward_impl", _step_lstm_backward)
+_register("_thnn_fused_gru_cell", _step_gru)
+_register("_thnn_fused_gru_cell_backward", _step_gru_backward)
 _FALLBACK.fallback(torch.compiler.disable(_on_cpu), "PrivateUse1")
 _FALLBACK.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
