@@ -47,6 +47,19 @@ HANGS = 1800
 LIMITS = (3.0, 12.0, 48.0, 200.0)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The gate ends within 25 minutes on two cores; what takes longest has a run of its own."""
+    parser.addoption("--long", action="store_true", help="also run the tests that take longest")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what takes longest, unless it is asked for."""
+    if not config.getoption("long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes long: ./test --long runs it"))
+
+
 def pytest_configure() -> None:
     """Let what tests start be interrupted: jobs in the background ignore SIGINT, as do their children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -158,6 +158,7 @@ def test_whatever_deviates_is_expected_and_nothing_else(signatures: list[str]) -
 # the command
 
 
+@pytest.mark.long
 def test_a_run_that_deviates_is_adopted_in_one_command(tmp_path: Path) -> None:
     profile = tmp_path / "wrong.toml"
     profile.write_text(

@@ -163,6 +163,7 @@ def certified(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.long
 def test_a_part_of_the_catalog_is_the_same_under_conditions(tmp_path: Path) -> None:
     names = ("usual", "random", "threads", "folder")
     ran = certified(tmp_path, SOME, *(f"--condition={name}" for name in names))
@@ -175,6 +176,7 @@ def test_a_part_of_the_catalog_is_the_same_under_conditions(tmp_path: Path) -> N
     assert told["fingerprint"]["environ"]["PYTHONHASHSEED"] == drawn
 
 
+@pytest.mark.long
 def test_an_implementation_that_depends_on_the_hash_seed_is_found_out(tmp_path: Path) -> None:
     profile = tmp_path / "seeded.toml"
     profile.write_text(

@@ -71,7 +71,7 @@ def counts(record: Record) -> Counter[Verdict]:
 # a full disk
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.long), "2"])
 def test_a_record_that_cannot_be_written_any_further_ends_the_run_and_is_completed_later(
     tmp_path: Path, temporary: Path, workers: str
 ) -> None:

@@ -73,6 +73,7 @@ def follow(document: str, folder: Path, environ: Mapping[str, str]) -> list[str]
     return done
 
 
+@pytest.mark.long
 def test_a_scenario_can_be_added_as_contributing_says(tmp_path: Path) -> None:
     for name in "harness", "conformance", "reports", "pyproject.toml":
         source, target = ROOT / name, tmp_path / name
@@ -84,11 +85,13 @@ def test_a_scenario_can_be_added_as_contributing_says(tmp_path: Path) -> None:
     assert done == ["file", "run", "run", "run", "run"]
 
 
+@pytest.mark.long
 def test_a_profile_can_be_added_as_its_page_says(tmp_path: Path) -> None:
     done = follow("docs/profiles.md", tmp_path, {"PYTHONPATH": f"{tmp_path}:{ROOT}"})
     assert done == ["file", "file", "run", "file", "run", "run"]
 
 
+@pytest.mark.long
 def test_an_adapter_can_be_written_as_its_page_says(tmp_path: Path) -> None:
     done = follow("docs/adapters.md", tmp_path, {"PYTHONPATH": f"{tmp_path}:{ROOT}"})
     assert done == ["file", "file", "run", "run"]

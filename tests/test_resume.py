@@ -339,7 +339,12 @@ def interrupt(running: subprocess.Popen[str], folder: Path, number: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("number", "workers"), [(signal.SIGINT, "0"), (signal.SIGTERM, "2"), (signal.SIGKILL, "2")]
+    ("number", "workers"),
+    [
+        pytest.param(signal.SIGINT, "0", marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, "2", marks=pytest.mark.long),
+        (signal.SIGKILL, "2"),
+    ],
 )
 def test_an_interrupted_run_leaves_a_record_that_is_completed(
     tmp_path: Path, temporary: Path, number: signal.Signals, workers: str

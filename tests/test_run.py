@@ -113,6 +113,7 @@ def test_what_stands_after_two_dashes_goes_to_pytest(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_lf_runs_what_failed_last_time_and_nothing_else(tmp_path: Path) -> None:
     asked = [f"--implementation={profile(tmp_path, 'wrong')}", f"--report={tmp_path}", "-q"]
     asked += ["-o", f"cache_dir={tmp_path / 'cache'}", "--second-look=0"]
@@ -280,6 +281,7 @@ def draw(seed: str, number: int) -> list[str]:
 EXPECTED = {Verdict.PASS, Verdict.IMPROVED, Verdict.XFAIL, Verdict.UNSUPPORTED}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("isolation", "number", "seed"), [("fork", 12, "1"), ("spawn", 3, "2")])
 def test_trials_in_random_order_tell_the_stories_that_conform(
     tmp_path: Path, isolation: str, number: int, seed: str

@@ -158,6 +158,7 @@ def test_repeated_attempts_that_differ_are_flaky_and_need_no_second_look(run: Ru
     assert "looking again" not in said
 
 
+@pytest.mark.long
 def test_the_trials_that_pollute_another_are_named(run: Run) -> None:
     record, said = run("remembers", "aliasing/kept_results_stay", "aliasing/neutral_operation*")
     found = by_scenario(record)
@@ -181,6 +182,7 @@ def test_no_second_look_is_taken_where_none_is_wanted(run: Run) -> None:
     assert "looking again" not in said
 
 
+@pytest.mark.long
 def test_without_isolation_what_pollutes_the_process_is_named(run: Run) -> None:
     record, said = run("remembers_here", PRODUCT, "aliasing/neutral_op*", "--isolation=none")
     found = by_scenario(record)
