@@ -31,6 +31,31 @@ ORDERS: dict[str, Callable[[Tensor], Any]] = {
 
 
 @scenario(
+    ref="torch.where / in compiled code",
+    axes={"asked": ("method", "function")},
+    expect="""
+    calls 1-4: compiles, equals eager
+    call 5: reuses, equals eager
+    """,
+)
+def condition_chooses(s: Subject) -> None:
+    """The condition chooses in where, asked as x.where(condition, y) or torch.where, also between bools."""
+
+    def program(x: Tensor, condition: Tensor, y: Tensor) -> Tensor:
+        if s.axis("asked") == "method":
+            return x.where(condition, y)
+        return torch.where(condition, x, y)
+
+    compiled, condition = s.compile(program), s.arange(6).reshape(2, 3) % 2 == 0
+    masks = s.arange(6).reshape(2, 3) <= 1, s.arange(3) > 1
+    compiled(masks[0], condition, ~masks[0])
+    compiled(masks[0], ~condition, masks[1])
+    compiled(s.randn(2, 3), condition, s.randn(2, 3))
+    compiled(s.arange(3), condition, s.arange(3) - 3)
+    compiled(~masks[0], condition, masks[0])
+
+
+@scenario(
     ref="torch.sort / in compiled code",
     axes={
         "way": (

@@ -1,6 +1,6 @@
 """Thunder: mask.where(condition, other) takes the mask for the condition.
 
-Scenario: gradients/special_numbers_have_gradients
+Scenario: selections/condition_chooses
 Kind: wrong values
 Seen: torch 2.12.1; thunder-jit
 Root: the method where of a tensor is Thunder's function where (torchsymbol with is_method in

@@ -1,6 +1,6 @@
 """TVM: mask.where(condition, other) takes the mask for the condition.
 
-Scenario: gradients/special_numbers_have_gradients
+Scenario: selections/condition_chooses
 Kind: wrong values
 Seen: torch 2.13.0; relax_dynamo
 Root: the table of from_fx in tvm/relax/frontend/torch/fx_translator.py, of TVM 0.27, has the method where
