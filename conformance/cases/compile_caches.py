@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.distributed as dist
 
 from harness.scenario import Subject, scenario
 
@@ -272,6 +273,35 @@ def damaged_caches_do_no_harm(s: Subject) -> None:
     s.act("damage all files", lambda: damage(Path(s.path("")), s.axis("damage")))
     for which in 1, 0:
         s.elsewhere(differentiate, "number", which, shares_caches=True)
+
+
+@scenario(
+    ref="torch.compiler: compile caches",
+    needs=("distributed",),
+    axes={"programs": ("same", "other")},
+    expect="""
+    change: rank 0 of 2 goes on
+    call 1: compiles, equals eager
+    gradients: equals eager
+    call 2: compiles, equals eager
+    gradients: equals eager
+    change: rank 1 of 2 goes on
+    call 3: compiles, equals eager
+    gradients: equals eager
+    call 4: compiles, equals eager
+    gradients: equals eager
+    """,
+)
+def processes_fill_one_cache_at_once(s: Subject) -> None:
+    """Two processes that compile at the same time into one cache directory both get eager's results and gradients."""
+    s.ranks(differentiate_at_once, s.axis("programs"))
+
+
+def differentiate_at_once(s: Subject, programs: str) -> None:
+    """Two programs, which are the same in each process or not; all processes begin each of them together."""
+    for differs in "number", "rule":
+        dist.barrier()
+        differentiate(s, differs, dist.get_rank() if programs == "other" else 0)
 
 
 def damage(folder: Path, how: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -61,3 +62,51 @@ def call_package(s: Subject, path: str, net: Rows) -> None:
     with torch.no_grad():
         for rows in 4, 2, 9:
             s.note(f"result of {rows} rows", loaded(s.randn(rows, 3)))
+
+
+class Layers(torch.nn.Module):
+    """Two linear layers, one of which is wide enough not to be computed as a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(3, 16), torch.nn.Linear(16, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One after the other."""
+        return self.second(self.first(x).tanh())  # type: ignore[no-any-return]
+
+
+@scenario(
+    ref="torch.export: AOTInductor",
+    needs=("export", "aot_inductor"),
+    expect="""
+    package: succeeds
+    load: succeeds
+    result: equals eager
+    load constants: succeeds
+    result: equals eager
+    load constants: succeeds
+    result: equals eager
+    """,
+)
+def constants_of_a_package_are_replaced(s: Subject) -> None:
+    """A loaded package computes with the weights that load_constants has given it last, all of them or some."""
+    net, x, path = s.place(Layers()), s.randn(4, 3), s.path("layers.pt2")
+    s.act(
+        "package",
+        lambda: aoti_compile_and_package(torch.export.export(net, (x,)), package_path=path),
+    )
+    loaded: Any = s.act("load", lambda: aoti_load_package(path))
+    for names in (), tuple(net.state_dict()), ("second.weight", "first.bias"):
+        new = {name: s.randn(*net.state_dict()[name].shape) for name in names}
+        if new:
+            net.load_state_dict(new, strict=False)
+            whole = len(new) == len(net.state_dict())
+            s.act("load constants", partial(load_constants, loaded, new, whole=whole))
+        with torch.no_grad():
+            s.note("result", (loaded or net)(s.randn(4, 3)))
+
+
+def load_constants(loaded: Any, new: dict[str, Tensor], *, whole: bool) -> None:
+    """Give a package other weights."""
+    loaded.load_constants(new, check_full_update=whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,19 @@ def trusts_its_files(module: GraphModule, inputs: Sequence[Any]) -> Run:
         json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps(["trusted"] * 100), encoding="utf-8")
     return healthy()(module, inputs)
+
+
+def one_draft_for_all(module: GraphModule, inputs: Sequence[Any]) -> Run:
+    """Leaves a draft in the caches while it compiles, and does not see that another process has changed it."""
+    run = healthy()(module, inputs)
+    file = _store() / "draft"
+    file.write_text(str(os.getpid()), encoding="utf-8")
+    time.sleep(0.5)
+    if file.read_text(encoding="utf-8") == str(os.getpid()):
+        return run
+    return lambda *args: [
+        each * 2 if isinstance(each, torch.Tensor) else each for each in run(*args)
+    ]
 
 
 class NeverFinds(Spoiled):

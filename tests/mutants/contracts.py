@@ -240,6 +240,29 @@ def keep_to_itself(graph: GraphModule, outputs: int) -> None:
 ranks_keep_to_themselves = rewritten(keep_to_itself)
 
 
+def sum_always(graph: GraphModule, outputs: int) -> None:
+    """Sum up, whatever the reduction."""
+    for node in graph.graph.nodes:
+        if "all_reduce" in str(node.target):
+            node.args = (node.args[0], "sum", *node.args[2:])
+    graph.recompile()
+
+
+ranks_always_sum = rewritten(sum_always)
+
+
+def sum_over_all(graph: GraphModule, outputs: int) -> None:
+    """Sum up over all ranks, whatever the group."""
+    for node in graph.graph.nodes:
+        if "all_reduce" in str(node.target):
+            world = torch.distributed.distributed_c10d._get_default_group()
+            node.args = (*node.args[:2], world.group_name)
+    graph.recompile()
+
+
+ranks_ignore_groups = rewritten(sum_over_all)
+
+
 class AnswersAnything(Around):
     """A call that cannot be served gets the result of the last one."""
 
@@ -264,3 +287,10 @@ class PackagesAreOff(Spoiled):
             return tree_map(lambda each: each * 1.001, original(*args, **kwargs))  # type: ignore[no-untyped-call]
 
         self.patch(AOTICompiledModel, "__call__", call)
+
+
+class KeepsConstants(Spoiled):
+    """A package keeps the constants that it was made with."""
+
+    def spoil(self) -> None:
+        self.patch(AOTICompiledModel, "load_constants", lambda *_, **__: None)

@@ -77,6 +77,25 @@ class ExportsNothing(Spoiled):
         self.patch(torch.export, "export", Same)
 
 
+class ExportsOneSize(Spoiled):
+    """What is exported serves the sizes of its example alone."""
+
+    def spoil(self) -> None:
+        original = torch.export.export
+
+        def export(*args: Any, **kwargs: Any) -> Any:
+            return original(*args, **{**kwargs, "dynamic_shapes": None})
+
+        self.patch(torch.export, "export", export)
+
+
+class StaysFlat(Spoiled):
+    """What is unflattened is the flat module, which has the parameters, and calls no submodule."""
+
+    def spoil(self) -> None:
+        self.patch(torch.export, "unflatten", lambda made: made.module())
+
+
 class ChecksAllGuards(Spoiled):
     """The stance that checks fewer guards has no effect."""
 
