@@ -58,7 +58,7 @@ class Total(torch.nn.Module):
     """,
 )
 def groups_take_turns(s: Subject) -> None:
-    """A compiled module's all_reduce is over the process group, and by the reduction, that the module has in that call."""
+    """A compiled module sums up or takes the maximum over the process group that it holds in the call."""
     s.ranks(sum_in_turn)
 
 
