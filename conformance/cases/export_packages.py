@@ -65,11 +65,11 @@ def call_package(s: Subject, path: str, net: Rows) -> None:
 
 
 class Layers(torch.nn.Module):
-    """Two linear layers, one of which is wide enough not to be computed as a constant."""
+    """Two linear layers."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.first, self.second = torch.nn.Linear(3, 16), torch.nn.Linear(16, 2)
+        self.first, self.second = torch.nn.Linear(3, 16), torch.nn.Linear(16, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """One after the other."""
@@ -79,6 +79,7 @@ class Layers(torch.nn.Module):
 @scenario(
     ref="torch.export: AOTInductor",
     needs=("export", "aot_inductor"),
+    axes={"width": (16, 2)},
     expect="""
     package: succeeds
     load: succeeds
@@ -91,7 +92,7 @@ class Layers(torch.nn.Module):
 )
 def constants_of_a_package_are_replaced(s: Subject) -> None:
     """A loaded package computes with the weights that load_constants has given it last, all of them or some."""
-    net, x, path = s.place(Layers()), s.randn(4, 3), s.path("layers.pt2")
+    net, x, path = s.place(Layers(s.axis("width"))), s.randn(4, 3), s.path("layers.pt2")
     s.act(
         "package",
         lambda: aoti_compile_and_package(torch.export.export(net, (x,)), package_path=path),

@@ -29,7 +29,13 @@ class Columns(torch.nn.Module):
 @scenario(
     ref="torch.export / dynamic shapes",
     needs=("export", "dynamic_shapes"),
-    expect="",
+    expect="""
+    export: succeeds
+    call 1: compiles, equals eager
+    call 2: reuses, equals eager
+    call 3: reuses, equals eager
+    call 4: raises torch._dynamo.exc.TorchRuntimeError while tracing
+    """,
 )
 def inferred_sizes_are_served(s: Subject) -> None:
     """A module exported with Dim.AUTO serves all sizes that it does not decide by when compiled, and refuses others."""
@@ -96,7 +102,28 @@ REPLACE: dict[str, Callable[[Any, Block], None]] = {
     ref="torch.export / modules",
     needs=("export",),
     axes={"replaced": ("parameter", "buffer", "submodule")},
-    expect="",
+    expect={
+        "replaced=submodule": """
+        export: succeeds
+        call 1: compiles, equals eager
+        gradients: equals eager
+        change: it is replaced
+        call 2: compiles, equals eager
+        gradients: equals eager
+        call 3: reuses, equals eager
+        gradients: equals eager
+        """,
+        "otherwise": """
+        export: succeeds
+        call 1: compiles, equals eager
+        gradients: equals eager
+        change: it is replaced
+        call 2: reuses, equals eager
+        gradients: equals eager
+        call 3: reuses, equals eager
+        gradients: equals eager
+        """,
+    },
 )
 def what_is_replaced_in_the_hierarchy_counts(s: Subject) -> None:
     """A parameter, buffer or submodule replaced in an unflattened module is the one that it uses when compiled."""
