@@ -3,7 +3,7 @@ its first call.
 
 Scenario: process_groups/rank_is_that_in_the_group
 Kind: wrong values
-Seen: torch 2.13.0; eager, aot_eager, inductor
+Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; eager, aot_eager, inductor
 Root: device_mesh.py registers ProcessGroup as an opaque reference type without a guard_fn, so that
     VariableBuilder (torch/_dynamo/variables/builder.py) guards it by its type alone; but
     handle_constant_processgroup_functions (torch/_dynamo/variables/torch.py) and the members that are

@@ -1,5 +1,6 @@
 """A small bias of a package of AOTInductor cannot be loaded.
 
+Scenario: export_packages/constants_of_a_package_are_replaced
 Kind: refused
 Seen: torch 2.12.1, 2.13.0, 2.14.1, 2.15.0; inductor
 Shows: Constant not found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import torch
 from torch._dynamo import eval_frame
 from torch._dynamo.variables import ConstantVariable, misc
+from torch.export import unflatten
 
 from mutants.base import Spoiled
 from mutants.reuse import Flagless
@@ -89,11 +91,17 @@ class ExportsOneSize(Spoiled):
         self.patch(torch.export, "export", export)
 
 
-class StaysFlat(Spoiled):
-    """What is unflattened is the flat module, which has the parameters, and calls no submodule."""
+class KeepsParts(Spoiled):
+    """What an unflattened module has is not replaced."""
 
     def spoil(self) -> None:
-        self.patch(torch.export, "unflatten", lambda made: made.module())
+        def keep(module: Any, name: str, value: object) -> None:
+            parts = ("_parameters", "_buffers", "_modules")
+            if all(name not in vars(module).get(each, ()) for each in parts):
+                torch.nn.Module.__setattr__(module, name, value)  # type: ignore[arg-type]
+
+        for kind in unflatten.UnflattenedModule, unflatten.InterpreterModule:
+            self._patches.enter_context(mock.patch.object(kind, "__setattr__", keep))
 
 
 class ChecksAllGuards(Spoiled):
