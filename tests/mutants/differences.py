@@ -8,7 +8,7 @@ from unittest import mock
 import torch
 from torch._dynamo import eval_frame
 from torch._dynamo.variables import ConstantVariable, misc
-from torch.export import unflatten
+from torch.export.unflatten import InterpreterModule, UnflattenedModule
 
 from mutants.base import Spoiled
 from mutants.reuse import Flagless
@@ -100,7 +100,7 @@ class KeepsParts(Spoiled):
             if all(name not in vars(module).get(each, ()) for each in parts):
                 torch.nn.Module.__setattr__(module, name, value)  # type: ignore[arg-type]
 
-        for kind in unflatten.UnflattenedModule, unflatten.InterpreterModule:
+        for kind in UnflattenedModule, InterpreterModule:
             self._patches.enter_context(mock.patch.object(kind, "__setattr__", keep))
 
 
