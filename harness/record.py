@@ -48,6 +48,9 @@ _BEGINS = '{"record":"header"'
 
 _KINDS = ("header", "text", "result", "again", "footer")
 
+#: The kinds of JSON values that have others in them, and so may refer to a text.
+_HOLDERS = (dict, list)
+
 #: Texts longer than this are written once and referred to.
 _LONG = 200
 
@@ -306,8 +309,8 @@ def _made(path: Path, values: Sequence[Mapping[str, Any]]) -> Record:
         results = tuple(_looked_at(each, again.pop(each.trial, None)) for each in told)
         record = Record(values[0], results, footer)
         planned = set(record.planned)
-        for result in results:
-            parse(result.expected)
+        for expected in dict.fromkeys(each.expected for each in results):
+            parse(expected)
         counted = footer["results"] if footer else len(results)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         found = ascii(error)[:200]
@@ -408,10 +411,11 @@ def _or_complete(path: Path) -> str:
 
 
 def _unpool(value: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict):
-        if set(value) == {"$text"}:
-            return texts[value["$text"]]
-        return {key: _unpool(each, texts) for key, each in value.items()}
     if isinstance(value, list):
-        return [_unpool(each, texts) for each in value]
-    return value
+        return [_unpool(each, texts) if isinstance(each, _HOLDERS) else each for each in value]
+    if len(value) == 1 and "$text" in value:
+        return texts[value["$text"]]
+    return {
+        key: _unpool(each, texts) if isinstance(each, _HOLDERS) else each
+        for key, each in value.items()
+    }

@@ -1,7 +1,7 @@
 """Values held against the schema of records, because a record comes from anywhere.
 
 Knows the words of JSON Schema that record.schema.json uses, and says in a sentence what is not as it says. Must not
-know what a record means.
+know what a record means. Each definition becomes functions once, which make no text until something is wrong.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 FILE = Path(__file__).with_name("record.schema.json")
 
@@ -29,23 +29,11 @@ _LARGEST = 2**63
 
 _ARTICLES = {"object": "an object", "array": "an array", "integer": "an integer", "null": "null"}
 
-#: The words that are obeyed, and those that only describe; a test finds others in the schema.
-CHECKED = {
-    *(
-        "$ref",
-        "oneOf",
-        "const",
-        "enum",
-        "type",
-        "pattern",
-        "minLength",
-        "minimum",
-        "exclusiveMinimum",
-    ),
-    *("items", "minItems", "maxItems", "uniqueItems"),
-    *("properties", "required", "additionalProperties", "propertyNames"),
-}
-DESCRIBING = {"description", "format"}
+#: What is wrong with a value, in a sentence about its place: made for those who ask.
+_Wrong: TypeAlias = Callable[[str], str]
+
+#: Finds the first thing that is wrong with a value.
+_Check: TypeAlias = Callable[[Any], _Wrong | None]
 
 
 class SchemaError(ValueError):
@@ -58,9 +46,8 @@ def check(value: object, name: str) -> None:
     Raises:
         SchemaError: it is not as the definition says.
     """
-    problem = next(_problems(value, definitions()[name], name), None)
-    if problem:
-        raise SchemaError(problem)
+    if wrong := _named(name)(value):
+        raise SchemaError(wrong(name))
 
 
 @cache
@@ -70,93 +57,179 @@ def definitions() -> Mapping[str, Any]:
     return found
 
 
-def _problems(value: Any, schema: Mapping[str, Any], place: str) -> Iterator[str]:  # noqa: ANN401
-    """What is wrong with a value, one sentence each, as they are found."""
+@cache
+def _named(name: str) -> _Check:
+    return _compiled(definitions()[name])
+
+
+def _compiled(schema: Mapping[str, Any]) -> _Check:
+    """The check for all that a schema says: made once, because it is asked of a million values."""
+    checks = list(_checks(schema))
+    return reduce(_both, checks) if checks else lambda _: None
+
+
+def _both(first: _Check, then: _Check) -> _Check:
+    return lambda value: first(value) or then(value)
+
+
+def _checks(schema: Mapping[str, Any]) -> Iterator[_Check]:
+    """A check for each thing that a schema says, in the order in which they are asked."""
     if "$ref" in schema:
-        yield from _problems(value, definitions()[schema["$ref"].rpartition("/")[2]], place)
+        yield _named(schema["$ref"].rpartition("/")[2])
     if "oneOf" in schema:
-        fitting = sum(not any(_problems(value, each, place)) for each in schema["oneOf"])
-        if fitting != 1:
-            yield f"{place} is {_shown(value)}, which is nothing that may stand there"
-    kinds = _listed(schema.get("type", ()))
-    if kinds and not any(_is(value, kind) for kind in kinds):
-        wanted = " or ".join(_ARTICLES.get(each, f"a {each}") for each in kinds)
-        yield f"{place} is {_shown(value)}, expected {wanted}"
-        return
-    allowed = [schema["const"]] if "const" in schema else schema.get("enum", (value,))
-    if value not in allowed:
-        yield f"{place} is {_shown(value)}, expected {' or '.join(map(repr, allowed))}"
-    yield from _inside(value, schema, place)
+        yield _one_of([_compiled(each) for each in schema["oneOf"]])
+    if "type" in schema:
+        kinds = schema["type"]
+        yield _of_kinds([kinds] if isinstance(kinds, str) else kinds)
+    if "const" in schema or "enum" in schema:
+        yield _among([schema["const"]] if "const" in schema else schema["enum"])
+    for words, made in _INSIDE.items():
+        if schema.keys() & words:
+            yield made(schema)
 
 
-def _inside(value: object, schema: Mapping[str, Any], place: str) -> Iterator[str]:
-    match value:
-        case str():
-            yield from _of_text(value, schema, place)
-        case dict():
-            yield from _of_object(value, schema, place)
-        case list() | tuple():
-            yield from _of_array(value, schema, place)
-        case int() | float():
-            yield from _of_number(value, schema, place)
+def _is(value: object, expected: str) -> _Wrong:
+    return lambda place: f"{place} is {_shown(value)}, {expected}"
 
 
-def _listed(kinds: str | Sequence[str]) -> Sequence[str]:
-    return [kinds] if isinstance(kinds, str) else kinds
+def _says(said: str) -> _Wrong:
+    return lambda place: f"{place} {said}"
 
 
-def _is(value: object, kind: str) -> bool:
-    if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
-    if kind == "number" and isinstance(value, float):
-        return math.isfinite(value)
-    return _is(value, "integer") if kind == "number" else isinstance(value, _KINDS[kind])
+def _at(step: str, wrong: _Wrong) -> _Wrong:
+    return lambda place: wrong(f"{place}{step}")
 
 
-def _of_text(value: str, schema: Mapping[str, Any], place: str) -> Iterator[str]:
-    if "pattern" in schema and not re.search(schema["pattern"].replace("$", r"\Z"), value):
-        yield f"{place} is {_shown(value)}, expected a text like {schema['pattern']}"
-    if len(value) < schema.get("minLength", 0):
-        yield f"{place} is empty, expected a text"
+def _one_of(alternatives: Sequence[_Check]) -> _Check:
+    def check(value: object) -> _Wrong | None:
+        fitting = 0
+        for each in alternatives:
+            fitting += not each(value)
+        return None if fitting == 1 else _is(value, "which is nothing that may stand there")
+
+    return check
 
 
-def _of_number(value: float, schema: Mapping[str, Any], place: str) -> Iterator[str]:
-    if value < schema.get("minimum", value) or value <= schema.get("exclusiveMinimum", -math.inf):
-        least = schema.get("minimum", schema.get("exclusiveMinimum"))
-        yield f"{place} is {_shown(value)}, expected no less than {least}"
+def _of_kinds(kinds: Sequence[str]) -> _Check:
+    expected = f"expected {' or '.join(_ARTICLES.get(each, f'a {each}') for each in kinds)}"
+    classes = tuple(_KINDS[each] for each in kinds if each in _KINDS)
+    numbers = tuple(_NUMBERS[each] for each in kinds if each in _NUMBERS)
+
+    def check(value: object) -> _Wrong | None:
+        if isinstance(value, classes):
+            return None
+        for fits in numbers:
+            if fits(value):
+                return None
+        return _is(value, expected)
+
+    return check
 
 
-def _of_object(value: dict[str, Any], schema: Mapping[str, Any], place: str) -> Iterator[str]:
-    described = schema.get("properties", {})
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
+
+
+def _is_number(value: object) -> bool:
+    return math.isfinite(value) if isinstance(value, float) else _is_integer(value)
+
+
+_NUMBERS: Mapping[str, Callable[[object], bool]] = {"integer": _is_integer, "number": _is_number}
+
+
+def _among(allowed: Sequence[object]) -> _Check:
+    expected = f"expected {' or '.join(map(repr, allowed))}"
+    return lambda value: None if value in allowed else _is(value, expected)
+
+
+def _of_text(schema: Mapping[str, Any]) -> _Check:
+    like = re.compile(schema.get("pattern", "").replace("$", r"\Z"))
+    least = schema.get("minLength", 0)
+
+    def check(value: object) -> _Wrong | None:
+        if not isinstance(value, str):
+            return None
+        if not like.search(value):
+            return _is(value, f"expected a text like {schema['pattern']}")
+        return _says("is empty, expected a text") if len(value) < least else None
+
+    return check
+
+
+def _of_number(schema: Mapping[str, Any]) -> _Check:
+    least = schema.get("minimum", -math.inf)
+    beyond = schema.get("exclusiveMinimum", -math.inf)
+    expected = f"expected no less than {schema.get('minimum', beyond)}"
+
+    def check(value: object) -> _Wrong | None:
+        if isinstance(value, int | float) and (value < least or value <= beyond):
+            return _is(value, expected)
+        return None
+
+    return check
+
+
+def _of_object(schema: Mapping[str, Any]) -> _Check:
+    described = {name: _compiled(each) for name, each in schema.get("properties", {}).items()}
     others = schema.get("additionalProperties", True)
-    for name in schema.get("required", ()):
-        if name not in value:
-            yield f"{place} has no {name!r}"
-    for name, each in value.items():
-        inner = f"{place}.{ascii(name[:40])[1:-1]}"
-        if "propertyNames" in schema:
-            yield from _problems(name, schema["propertyNames"], f"a name in {place}")
-        if name in described:
-            yield from _problems(each, described[name], inner)
-        elif others is False:
-            yield f"{place} has {_shown(name)}, which is not known there"
-        elif others is not True:
-            yield from _problems(each, others, inner)
+    unnamed = others if isinstance(others, bool) else _compiled(others)
+    names = _compiled(schema["propertyNames"]) if "propertyNames" in schema else None
+    required = dict.fromkeys(schema.get("required", ())).keys()
+
+    def check(value: object) -> _Wrong | None:
+        if not isinstance(value, dict):
+            return None
+        if not required <= value.keys():
+            lacks = next(name for name in required if name not in value)
+            return _says(f"has no {lacks!r}")
+        for name, each in value.items():
+            if names and (wrong := names(name)):
+                return _of_name(wrong)
+            inner = described.get(name, unnamed)
+            if inner is False:
+                return _says(f"has {_shown(name)}, which is not known there")
+            if inner is not True and (wrong := inner(each)):
+                return _at(f".{ascii(name[:40])[1:-1]}", wrong)
+        return None
+
+    return check
 
 
-def _of_array(
-    value: list[Any] | tuple[Any, ...], schema: Mapping[str, Any], place: str
-) -> Iterator[str]:
-    if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", math.inf):
-        yield f"{place} has {len(value)} entries, which is too few or too many"
-    if "items" in schema:
+def _of_name(wrong: _Wrong) -> _Wrong:
+    return lambda place: wrong(f"a name in {place}")
+
+
+def _of_array(schema: Mapping[str, Any]) -> _Check:
+    least, most = schema.get("minItems", 0), schema.get("maxItems", math.inf)
+    items = _compiled(schema.get("items", {}))
+    text = json.JSONEncoder(sort_keys=True).encode if "uniqueItems" in schema else None
+
+    def check(value: object) -> _Wrong | None:
+        if not isinstance(value, list | tuple):
+            return None
+        if not least <= len(value) <= most:
+            return _says(f"has {len(value)} entries, which is too few or too many")
         for number, each in enumerate(value):
-            yield from _problems(each, schema["items"], f"{place}[{number}]")
-    distinct = (
-        {json.dumps(each, sort_keys=True) for each in value} if "uniqueItems" in schema else ()
-    )
-    if len(distinct) < len(value) and "uniqueItems" in schema:
-        yield f"{place} has an entry twice"
+            if wrong := items(each):
+                return _at(f"[{number}]", wrong)
+        if text and len(set(map(text, value))) < len(value):
+            return _says("has an entry twice")
+        return None
+
+    return check
+
+
+#: What is said of a value of one kind alone, by its words.
+_INSIDE: Mapping[frozenset[str], Callable[[Mapping[str, Any]], _Check]] = {
+    frozenset({"pattern", "minLength"}): _of_text,
+    frozenset({"properties", "required", "additionalProperties", "propertyNames"}): _of_object,
+    frozenset({"items", "minItems", "maxItems", "uniqueItems"}): _of_array,
+    frozenset({"minimum", "exclusiveMinimum"}): _of_number,
+}
+
+#: The words that are obeyed, and those that only describe; a test finds others in the schema.
+CHECKED = {"$ref", "oneOf", "type", "const", "enum"}.union(*_INSIDE)
+DESCRIBING = {"description", "format"}
 
 
 def _shown(value: object) -> str:
