@@ -246,7 +246,6 @@ def exception_stays_in_its_rank(s: Subject) -> None:
 
 def fail_in_one(s: Subject, early: bool) -> None:  # noqa: FBT001 - which of two places is the point
     """Calls in one of which rank 1 fails; afterwards all meet again."""
-    program = s.compile(reduce_or_fail)
     program, world = s.compile(reduce_or_fail), dist.group.WORLD
     program(s.ones(3), world, early)
     dist.barrier()
@@ -313,11 +312,12 @@ def train_sharded(s: Subject) -> None:
     mesh, model = init_device_mesh(s.device, (2,)), s.place(Net())
     for each in model.first, model.second, model:
         fully_shard(each, mesh=mesh)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    shards: list[Any] = [*model.parameters()]
+    optimizer = torch.optim.SGD(shards, lr=0.1)
     program = s.compile(model)
     for _ in range(3):
         optimizer.zero_grad()
         program(s.randn(3, 4) * (dist.get_rank() + 1)).square().sum().backward()
-        s.note("shards of gradients", [each.grad.to_local() for each in model.parameters()])
+        s.note("shards of gradients", [each.grad.to_local() for each in shards])
         optimizer.step()
-    s.note("parameters", [each.full_tensor() for each in model.parameters()])
+    s.note("parameters", [each.full_tensor() for each in shards])
