@@ -17,7 +17,9 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 
 class Total(torch.nn.Module):
-    reduction = dist.ReduceOp.SUM
+    def __init__(self):
+        super().__init__()
+        self.reduction = dist.ReduceOp.SUM
 
     def forward(self, x):
         y = x * 2
