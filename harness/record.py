@@ -412,10 +412,7 @@ def _or_complete(path: Path) -> str:
 
 def _unpool(value: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, list):
-        return [_unpool(each, texts) if isinstance(each, _HOLDERS) else each for each in value]
+        return [_unpool(v, texts) if isinstance(v, _HOLDERS) else v for v in value]
     if len(value) == 1 and "$text" in value:
         return texts[value["$text"]]
-    return {
-        key: _unpool(each, texts) if isinstance(each, _HOLDERS) else each
-        for key, each in value.items()
-    }
+    return {k: _unpool(v, texts) if isinstance(v, _HOLDERS) else v for k, v in value.items()}

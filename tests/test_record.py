@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import lzma
@@ -42,10 +43,11 @@ from harness.record import (
     result_from_json,
     result_to_json,
 )
+from harness.schema import SchemaError, check
 from harness.story import RESET, Act, Call, Note, Step, Tier, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 BOUNDED = settings(max_examples=40, deadline=None, derandomize=True)
@@ -607,6 +609,123 @@ def test_a_line_of_another_shape_does_not_fit_the_schema(
     path = written(tmp_path, [result()])
     changed(path, line, **fields)
     assert not schema.is_valid(rows(path)[line])
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """A line of each kind."""
+    path = tmp_path_factory.mktemp("lines") / "record.jsonl"
+    writer = Writer(path, header([result().trial]))
+    writer.add(result())
+    writer.look(result(), result(verdict=Verdict.FLAKY))
+    writer.close(FINISHED)
+    return rows(path)
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - any JSON value
+    """Whatever is in a value: what holds it, and its key or number there."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+OTHERS: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    3,
+    1.5,
+    "",
+    "must",
+    "call",
+    [],
+    {},
+    ["x", "x"],
+    {"mood": "good"},
+)
+
+
+@settings(BOUNDED, max_examples=200)
+@given(st.data())
+def test_a_mangled_line_is_refused_just_where_the_schema_refuses_it(
+    lines: list[dict[str, Any]], schema: Draft202012Validator, data: st.DataObject
+) -> None:
+    line = copy.deepcopy(data.draw(st.sampled_from(lines), "line"))
+    kind = line["record"]
+    for _ in range(data.draw(st.integers(0, 2), "changes")):
+        inside, key = data.draw(st.sampled_from(list(places(line))), "place")
+        if data.draw(st.booleans(), "away"):
+            del inside[key]
+        elif isinstance(inside, list) and data.draw(st.booleans(), "twice"):
+            inside.append(inside[key])
+        else:
+            inside[key] = copy.deepcopy(data.draw(st.sampled_from(OTHERS), "value"))
+    try:
+        check(line, kind)
+        said = ""
+    except SchemaError as error:
+        said = str(error)
+    assert (not said) is schema.is_valid(line), said
+    assert not said or said.removeprefix("a name in ").startswith(kind)
+
+
+TRIAL = {"scenario": "a/b", "variant": "", "implementation": "mine"}
+FOOTER = {"record": "footer", "verdicts": {}, "results": 0, **FINISHED}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("trial", 5, "trial is 5, expected an object"),
+        ("trial", {"scenario": "a/b", "variant": ""}, "trial has no 'implementation'"),
+        ("trial", {**TRIAL, "m\x1b": 1}, "trial has 'm\\x1b', which is not known there"),
+        (
+            "trial",
+            {**TRIAL, "scenario": "a/b\n/"},
+            r"trial.scenario is 'a/b\n/', expected a text like ^[^/]+/[^/]+$",
+        ),
+        (
+            "trial",
+            {**TRIAL, "implementation": ""},
+            "trial.implementation is empty, expected a text",
+        ),
+        ("tier", "high", "tier is 'high', expected 'must' or 'should' or 'may' or 'diverge'"),
+        ("text", {"record": 1, "digest": "", "text": ""}, "text.record is 1, expected 'text'"),
+        (
+            "evidence",
+            {"logs": ["x", {"$text": "x"}]},
+            "evidence.logs[1] is an object of 1, which is nothing that may stand there",
+        ),
+        ("evidence", {"seconds": -1}, "evidence.seconds is -1, expected no less than 0"),
+        (
+            "evidence",
+            {"regions": 10**400},
+            "evidence.regions is a number without end, expected an integer",
+        ),
+        (
+            "footer",
+            {**FOOTER, "verdicts": {"good": 1}},
+            f"a name in footer.verdicts is 'good', expected {' or '.join(repr(str(v)) for v in Verdict)}",
+        ),
+        (
+            "footer",
+            {**FOOTER, "verdicts": {"pass": 0}},
+            "footer.verdicts.pass is 0, expected no less than 1",
+        ),
+        (
+            "header",
+            {"record": "header", "format": FORMAT, **header([]), "plan": [TRIAL, TRIAL]},
+            "header.plan has an entry twice",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_said_with_its_place(
+    name: str, value: object, said: str
+) -> None:
+    with pytest.raises(SchemaError) as caught:
+        check(value, name)
+    assert str(caught.value) == said
 
 
 @pytest.mark.parametrize(
