@@ -377,3 +377,27 @@ def _reshape(_: torch.fx.Graph, node: Node) -> None:
 
 #: What is transposed has its new shape, and its numbers in the old order.
 transposes_are_lost = rewrites(_reshape)
+
+
+def _swap_condition(_: torch.fx.Graph, node: Node) -> None:
+    if node.target is aten.where.self:
+        node.target = _chosen_by_masks
+
+
+def _chosen_by_masks(condition: Tensor, value: Tensor, other: Tensor) -> Tensor:
+    if value.dtype is torch.bool:
+        return torch.where(value, condition, other)
+    return torch.where(condition, value, other)
+
+
+#: Where a mask is chosen from, it is itself the condition.
+masks_are_conditions = rewrites(_swap_condition)
+
+
+def _average(_: torch.fx.Graph, node: Node) -> None:
+    if node.target is aten.sum.default:
+        node.target = aten.mean.default
+
+
+#: What is to be summed is averaged.
+sums_are_averages = rewrites(_average)
