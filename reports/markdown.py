@@ -6,7 +6,6 @@ Knows GitHub's Markdown. Must not count or judge, and must not trust a text of a
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -154,15 +153,8 @@ def _expected(record: Record) -> Iterator[str]:
 
 
 def _unsupported(record: Record) -> Iterator[str]:
-    found = Counter(
-        (
-            result.trial.implementation,
-            re.sub(r"; run all the same, it .*", "", result.judgement.reason),
-        )
-        for result in record.results
-        if result.judgement.verdict is Verdict.UNSUPPORTED
-    )
+    found = table.unsupported(record)
     if found:
         yield from ["", "### Not applicable", ""]
-    for (name, reason), number in islice(found.items(), SHOWN):
+    for name, reason, number in found[:SHOWN]:
         yield f"- {prose(name)}: {table.trials(number)}: {prose(reason[:_LONGEST])}"

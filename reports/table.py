@@ -6,6 +6,7 @@ without a result is seen.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -136,6 +137,21 @@ def split(found: Iterable[Result]) -> tuple[dict[str, list[Result]], list[Result
         else:
             others.append(result)
     return stopped, others
+
+
+def unsupported(record: Record) -> list[tuple[str, str, int]]:
+    """Implementation, reason and number of the trials that are not applicable; of each implementation the most first.
+
+    How those ended that were run all the same is left out: it is told trial by trial.
+    """
+    found = Counter(
+        (result.trial.implementation, result.judgement.reason.partition("; run all the same")[0])
+        for result in results(record)
+        if result.judgement.verdict is Verdict.UNSUPPORTED
+    )
+    order = implementations(record)
+    ranked = sorted(found.items(), key=lambda each: (order.index(each[0][0]), -each[1]))
+    return [(name, reason, number) for (name, reason), number in ranked]
 
 
 def trials(number: int) -> str:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 
 from tabulate import tabulate
 
 from harness.catalog import Entry, variants
-from harness.model import TODO, Known, Result, Verdict
+from harness.model import TODO, Known, Result
 from harness.plan import rerun
 from harness.provision import Environment, size
 from harness.record import Record
@@ -31,13 +30,10 @@ SIDE_BY_SIDE = 4
 def summary(record: Record) -> str:
     """The table, the trials that do not conform with reason and command, and one closing line."""
     parts = [matrix(record)]
-    unsupported = Counter(
-        (r.trial.implementation, r.judgement.reason)
-        for r in table.results(record)
-        if r.judgement.verdict is Verdict.UNSUPPORTED
-    )
-    for (name, reason), number in unsupported.items():
-        parts.append(f"\nunsupported by {name}, {table.trials(number)}: {line(reason)}")
+    parts += [
+        f"\nunsupported by {name}, {table.trials(number)}: {line(reason)}"
+        for name, reason, number in table.unsupported(record)
+    ]
     arguments = {n: i["argument"] for n, i in record.header["implementations"].items()}
     stopped, found = table.split(table.deviations(record))
     for name, results in stopped.items():

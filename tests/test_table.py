@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -213,3 +213,22 @@ def test_what_fails_a_run_is_a_deviation(results: list[Result], missing: list[Tr
     deviating = {each.trial for each in table.deviations(whole)}
     assert {each.trial for each in table.failing(whole)} <= deviating
     assert all(fails(each.judgement) for each in table.failing(whole))
+
+
+def test_what_is_not_applicable_is_told_by_what_is_lacking_the_most_first() -> None:
+    def lacking(scenario: str, reason: str, on: str) -> Result:
+        found = made(scenario, Verdict.UNSUPPORTED, on=on)
+        return replace(found, judgement=replace(found.judgement, reason=reason))
+
+    every = [
+        lacking("a/x", "needs g; run all the same, it ended in error: x", "mine"),
+        lacking("a/y", "needs h; run all the same, it ended in fail: x", "mine"),
+        lacking("a/z", "needs h; run all the same, it ended in error: y", "mine"),
+        lacking("a/x", "needs g; conforms", "other"),
+        made("a/y", Verdict.PASS, on="other"),
+    ]
+    assert table.unsupported(record(every)) == [
+        ("mine", "needs h", 2),
+        ("mine", "needs g", 1),
+        ("other", "needs g; conforms", 1),
+    ]
