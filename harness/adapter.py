@@ -138,9 +138,10 @@ def introduce(implementation: Implementation) -> None:
 
 
 def modules(implementation: Implementation) -> Sequence[str]:
-    """What is imported to have the implementation, our own adapters apart."""
+    """What is imported to have the implementation; our own adapters, and what a certificate adds, apart."""
     backend, _, attribute = implementation.backend.rpartition(":")
-    return (*implementation.modules, *((backend,) if attribute and backend else ()))
+    named = [each for each in implementation.modules if not each.startswith("harness.")]
+    return (*named, *((backend,) if attribute and backend else ()))
 
 
 def make(implementation: Implementation) -> Adapter:

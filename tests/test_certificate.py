@@ -15,8 +15,9 @@ from test_record import header, result
 
 from conformance import conditions
 from conformance.conditions import ConditionError
+from harness import adapter
 from harness.certificate import Condition, certify, to_json
-from harness.model import Result, Verdict
+from harness.model import Implementation, Result, Verdict
 from harness.record import Record, RecordError, read
 from harness.story import parse
 
@@ -132,6 +133,13 @@ def test_a_locale_that_is_not_there_is_not_certified(
     monkeypatch.setattr(conditions, "_COMMAS", ("xx_XX.UTF-8", "C"))
     with pytest.raises(ConditionError, match=r"no locale with a decimal comma.*install one of xx"):
         conditions.find("comma", tmp_path)
+
+
+def test_what_a_condition_has_a_process_take_on_is_no_part_of_the_implementation() -> None:
+    added = conditions.find("threads", Path()).modules
+    asked = Implementation("mine", backend="a.b:c", modules=("x", *added))
+    assert added
+    assert adapter.modules(asked) == ("x", "a.b")
 
 
 def test_a_process_takes_on_locale_and_threads() -> None:
