@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-#: From so many columns on, `Columns` does something else.
+#: With so many columns, `Columns` sums up.
 MANY = 3
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch.export.pt2_archive._package import AOTICompiledModel
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 from torch.utils._pytree import tree_map
 
 from mutants.base import Around, Run, Spoiled, rewritten, wrapped
@@ -228,39 +228,40 @@ class WrongInChildren(Spoiled):
         return run
 
 
-def keep_to_itself(graph: GraphModule, outputs: int) -> None:
-    """Sum up over this rank alone."""
-    for node in list(graph.graph.nodes):
-        if "all_reduce" in str(node.target):
-            node.replace_all_uses_with(node.args[0])
-            graph.graph.erase_node(node)
-    graph.recompile()
+def _reductions(change: Callable[[Node], None]) -> Any:
+    """A backend that changes each reduction over ranks."""
+
+    def spoil(graph: GraphModule, _: int) -> None:
+        for node in list(graph.graph.nodes):
+            if "all_reduce" in str(node.target):
+                change(node)
+        graph.recompile()
+
+    return rewritten(spoil)
 
 
-ranks_keep_to_themselves = rewritten(keep_to_itself)
+def _leave_out(node: Node) -> None:
+    node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
+    node.graph.erase_node(node)
 
 
-def sum_always(graph: GraphModule, outputs: int) -> None:
-    """Sum up, whatever the reduction."""
-    for node in graph.graph.nodes:
-        if "all_reduce" in str(node.target):
-            node.args = (node.args[0], "sum", *node.args[2:])
-    graph.recompile()
+def _sum(node: Node) -> None:
+    node.args = (node.args[0], "sum", *node.args[2:])
 
 
-ranks_always_sum = rewritten(sum_always)
+def _reach_all(node: Node) -> None:
+    world = torch.distributed.distributed_c10d._get_default_group()
+    node.args = (*node.args[:2], world.group_name)
 
 
-def sum_over_all(graph: GraphModule, outputs: int) -> None:
-    """Sum up over all ranks, whatever the group."""
-    for node in graph.graph.nodes:
-        if "all_reduce" in str(node.target):
-            world = torch.distributed.distributed_c10d._get_default_group()
-            node.args = (*node.args[:2], world.group_name)
-    graph.recompile()
+#: Sums are over this rank alone.
+ranks_keep_to_themselves = _reductions(_leave_out)
 
+#: Whatever the reduction, it is a sum.
+ranks_always_sum = _reductions(_sum)
 
-ranks_ignore_groups = rewritten(sum_over_all)
+#: Whatever the group, it is all ranks.
+ranks_ignore_groups = _reductions(_reach_all)
 
 
 class AnswersAnything(Around):

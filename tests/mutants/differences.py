@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
 import torch
 from torch._dynamo import eval_frame
@@ -101,7 +100,7 @@ class KeepsParts(Spoiled):
                 torch.nn.Module.__setattr__(module, name, value)  # type: ignore[arg-type]
 
         for kind in UnflattenedModule, InterpreterModule:
-            self._patches.enter_context(mock.patch.object(kind, "__setattr__", keep))
+            self.patch(kind, "__setattr__", keep)
 
 
 class ChecksAllGuards(Spoiled):
