@@ -27,6 +27,11 @@ _DEFAULTS = {
     each.name: each.default for each in fields(Implementation) if each.default is not MISSING
 }
 
+#: What makes records of different catalogs ones of the same.
+SAME_CATALOG = (
+    "bring the older up with `touchstone run --update`, or run both with the same Touchstone"
+)
+
 _ORDER = list(Verdict)
 
 
@@ -127,7 +132,7 @@ def combine(records: Sequence[Record]) -> Record:
         if other.header["suite"] != header["suite"]:
             raise RecordError(
                 f"the records are of different catalogs ({header['suite']} and {other.header['suite']}); "
-                "run both with the same Touchstone"
+                f"{SAME_CATALOG}"
             )
         common = sorted(set(header["implementations"]) & set(other.header["implementations"]))
         if common:
@@ -160,19 +165,26 @@ def parts(header: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """In what two descriptions of one implementation differ, so that their results do not belong together; or ""."""
-    sides = [
-        {
-            **{key: each["fingerprint"].get(key) for key in _FINGERPRINT},
-            **{
-                key: value
-                for key, value in {**_DEFAULTS, **each["profile"]}.items()
-                if key not in _LOCAL
-            },
-        }
+    prints = [{key: each["fingerprint"].get(key) for key in _FINGERPRINT} for each in (one, other)]
+    return _difference(*prints) or unlike_profiles(one["profile"], other["profile"])
+
+
+def unlike_profiles(
+    one: Mapping[str, Any], other: Mapping[str, Any], but: Sequence[str] = ()
+) -> str:
+    """In what two profiles differ, beside the keys `but` and what may differ from host to host; or ""."""
+    left_out = {*_LOCAL, *but}
+    one, other = (
+        {key: value for key, value in {**_DEFAULTS, **each}.items() if key not in left_out}
         for each in (one, other)
-    ]
-    keys = [key for key in sides[0] | sides[1] if sides[0].get(key) != sides[1].get(key)]
-    return f"{keys[0]} {sides[0].get(keys[0])} and {sides[1].get(keys[0])}" if keys else ""
+    )
+    return _difference(one, other)
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The first key that has two values, with both; or ""."""
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    return f"{keys[0]} {one.get(keys[0])} and {other.get(keys[0])}" if keys else ""
 
 
 def suite_in_words(suite: Mapping[str, Any]) -> str:
@@ -205,7 +217,7 @@ def _check(first: _Given, each: _Given) -> None:
     if each.header["suite"] != first.header["suite"]:
         raise RecordError(
             f"{each.name} is of another catalog than {first.name} ({suite_in_words(each.header['suite'])} and "
-            f"{suite_in_words(first.header['suite'])}); run both with the same Touchstone"
+            f"{suite_in_words(first.header['suite'])}); {SAME_CATALOG}"
         )
 
 
