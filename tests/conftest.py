@@ -66,6 +66,11 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than processors: tests wait for processes that they start, and for limits to be over."""
+    return (os.cpu_count() or 1) + 1
+
+
 class _Together(LoadScopeScheduling):  # type: ignore[misc]
     """One test after another to whichever worker is free, but for modules whose tests stay together.
 
