@@ -37,7 +37,7 @@ from harness.model import (
     Observation,
     Result,
 )
-from harness.needs import OWN
+from harness.needs import OWN, unmet
 from harness.story import Story, render
 
 MODES = ("fork", "spawn", "none")
@@ -275,18 +275,18 @@ class Session:
         versions = {} if broken and _environment(broken) else self.versions(name)
         trial = plan.trial(entry, variant, implementation)
         deviation, others = known.find(self._speaking(name, versions), trial)
-        unmet = tuple(need for need in entry.needs if need not in implementation.claims)
+        lacking = unmet(entry.needs, implementation.claims)
         return Terms(
             story=self._expected(entry, variant, name)[1],
             tiers=declared_tiers(entry.tiers),
             exact=bool(entry.exact),
-            unmet=() if broken else unmet,
+            unmet=() if broken else lacking,
             missing=() if broken else missing_tools(implementation),
             interprets=implementation.interprets,
             known=deviation,
             others=others,
             device=implementation.device,
-            applies=_hindrance(entry, versions, unmet) if versions else "",
+            applies=_hindrance(entry, versions, lacking) if versions else "",
         )
 
     def _speaking(self, name: str, versions: Mapping[str, str]) -> tuple[Known, ...]:
@@ -355,11 +355,11 @@ class Session:
             shutil.rmtree(own, ignore_errors=True)
 
 
-def _hindrance(entry: Entry, versions: Mapping[str, str], unmet: Sequence[str]) -> str:
+def _hindrance(entry: Entry, versions: Mapping[str, str], lacking: Sequence[str]) -> str:
     """Why a scenario does not speak of an implementation; "" if it does."""
     if not speaks_of(entry.torch, versions["torch"]):
         return f"speaks of torch{entry.torch}, this is {versions['torch']}"
-    own = [need for need in unmet if need in OWN]
+    own = [need for need in lacking if need in OWN]
     return f"is asked only of implementations that claim {' and '.join(own)}" if own else ""
 
 

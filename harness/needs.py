@@ -5,7 +5,7 @@ Knows each need and the sentence that defines it. Must not know who claims it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 NEEDS: Mapping[str, str] = {
     "torch_compile": "The front end is torch.compile: its keywords and the controls of torch.compiler.",
@@ -30,3 +30,9 @@ NEEDS: Mapping[str, str] = {
 #: What is asked only of implementations that claim it: for others it would cost much and say nothing of them, because
 #: the caches and packages are those of one compiler.
 OWN: frozenset[str] = frozenset({"compile_caches", "aot_inductor"})
+
+
+def unmet(needed: Iterable[str], claimed: Iterable[str]) -> tuple[str, ...]:
+    """What is needed and not claimed, in the order of `NEEDS`, so that the same lack reads alike everywhere."""
+    lacking = {*needed}.difference(claimed)
+    return tuple(need for need in NEEDS if need in lacking)

@@ -16,6 +16,7 @@ from harness.expectation import OTHERWISE, expect, explanation
 from harness.judge import Terms, declared_tiers, judge
 from harness.merge import parts
 from harness.model import Implementation, Judgement, Known, Result, Verdict
+from harness.needs import unmet
 from harness.record import Record
 from harness.story import parse
 
@@ -100,7 +101,7 @@ def _bare(
         story=parse(result.expected),
         tiers=declared_tiers(scenario["tiers"]),
         exact=bool(scenario["exact"]),
-        unmet=tuple(each for each in scenario["needs"] if each not in implementation.claims),
+        unmet=unmet(scenario["needs"], implementation.claims),
         interprets=implementation.interprets,
         device=implementation.device,
     )

@@ -22,7 +22,7 @@ from harness.implementations import (
     shipped,
 )
 from harness.model import Implementation
-from harness.needs import NEEDS
+from harness.needs import NEEDS, unmet
 
 
 def profile(folder: Path, text: str, name: str = "mine.toml") -> Path:
@@ -266,6 +266,12 @@ def test_a_claim_that_is_no_need_is_told_the_list(tmp_path: Path) -> None:
     said = refused(tmp_path, 'backend = "x"\nclaims = ["fullgraph", "speed"]')
     assert "claims 'speed', which is no need; the list is " in said
     assert all(need in said for need in NEEDS)
+
+
+def test_the_same_lack_reads_alike_however_a_scenario_lists_its_needs() -> None:
+    needed = ("fullgraph", "autocast", "dynamic_shapes")
+    assert unmet(needed, ["autocast"]) == unmet(needed[::-1], ["autocast"])
+    assert unmet(needed, ["autocast"]) == ("dynamic_shapes", "fullgraph")
 
 
 @pytest.mark.parametrize("content", [b"backend = ", b"backend = '\xff'", b"\x00\x01"])
