@@ -21,7 +21,7 @@ from typing import Any
 from harness import catalog, known, plan, provision, values
 from harness.catalog import Entry, Variant
 from harness.condition import speaks_of
-from harness.environment import IsolationError, missing_tools, profile
+from harness.environment import IsolationError, check_cpu, missing_tools, profile
 from harness.expectation import explanation
 from harness.fork import Fork
 from harness.isolate import Here, Isolation, Spawn
@@ -195,7 +195,7 @@ class Session:
         implementation = self.implementations[name]
         if name not in self._broken:
             try:
-                self.fingerprint(name)
+                check_cpu(implementation, self.fingerprint(name))
             except IsolationError as error:
                 self._break(name, str(error))
         if name in self._broken:
@@ -213,7 +213,7 @@ class Session:
     def _break(self, name: str, why: str) -> None:
         failure = Failure("environment", "IsolationError", why.partition("\n")[0], why)
         self._broken[name] = Exit(Observation(failure=failure, ended=True))
-        self._fingerprints[name] = {"torch": "unknown", "python": "unknown"}
+        self._fingerprints.setdefault(name, {"torch": "unknown", "python": "unknown"})
 
     def _broken_exit(self, name: str) -> Exit | None:
         """How every trial of an implementation ends that cannot run; known to all processes of the run."""

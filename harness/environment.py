@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,24 @@ def _provisioned(implementation: Implementation) -> str:
             f"`touchstone doctor {implementation.argument or implementation.name}` makes it"
         )
     return found.interpreter
+
+
+def check_cpu(implementation: Implementation, fingerprint: Mapping[str, Any]) -> None:
+    """Refuse to judge an implementation where it would leave all of its work to another compiler.
+
+    Args:
+        implementation: any.
+        fingerprint: of its environment.
+
+    Raises:
+        IsolationError: it needs a CPU capability that torch does not find here.
+    """
+    found = fingerprint["cpu"]
+    if implementation.cpu and found not in implementation.cpu:
+        raise IsolationError(
+            f"implementation {implementation.name!r} does its work on a CPU with {' or '.join(implementation.cpu)} "
+            f"alone, and torch finds {found} here; run it on another machine"
+        )
 
 
 def is_separate(implementation: Implementation) -> bool:

@@ -40,6 +40,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "dtype": str,
     "environ": dict,
     "claims": list,
+    "cpu": list,
     "tools": list,
     "interprets": bool,
     "built_on": str,
@@ -49,7 +50,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "tracker": str,
 }
 
-_OF_STRINGS = ("requires", "indexes", "modules", "claims", "tools")
+_OF_STRINGS = ("requires", "indexes", "modules", "claims", "cpu", "tools")
 
 #: The compilers of torch that others are built on, by the names of their profiles and backends.
 _BASES = ("aot_eager", "inductor")

@@ -22,9 +22,11 @@ _FINGERPRINT = ("torch", "torch_git", "torch_build", "python")
 #: What of a profile may differ from host to host.
 _LOCAL = ("python", "argument")
 
-#: What a profile says by leaving a key out, as those of older records do.
+#: What a profile in a record says by leaving a key out, as those of older records do.
 _DEFAULTS = {
-    each.name: each.default for each in fields(Implementation) if each.default is not MISSING
+    each.name: [] if each.default == () else each.default
+    for each in fields(Implementation)
+    if each.default is not MISSING
 }
 
 #: What makes records of different catalogs ones of the same.

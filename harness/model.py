@@ -82,6 +82,8 @@ class Implementation:
         dtype: the floating dtype of the suite's tensors.
         environ: environment variables of its processes.
         claims: the needs it says it meets; see docs/needs.md.
+        cpu: the CPU capabilities, as torch.backends.cpu.get_cpu_capability names them, with one of which it does its
+            work at all; empty for any.
         tools: programs that it starts, such as "g++"; what cannot be done without a missing one is unsupported.
         interprets: whether running the captured graph as it is counts as its compiled code.
         built_on: the compiler of torch that it gets its graphs from, "aot_eager" or "inductor", whose known deviations
@@ -105,6 +107,7 @@ class Implementation:
     dtype: str = "float32"
     environ: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
+    cpu: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     interprets: bool = False
     built_on: str = ""

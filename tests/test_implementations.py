@@ -124,6 +124,7 @@ def test_a_profile_is_read_with_every_key(tmp_path: Path) -> None:
         dtype = "bfloat16"
         environ = {{ A = "1" }}
         claims = ["fullgraph"]
+        cpu = ["AVX2", "AVX512"]
         interprets = true
         time_factor = 2
         homepage = "https://example.org"
@@ -142,6 +143,7 @@ def test_a_profile_is_read_with_every_key(tmp_path: Path) -> None:
         dtype="bfloat16",
         environ={"A": "1"},
         claims=("fullgraph",),
+        cpu=("AVX2", "AVX512"),
         interprets=True,
         time_factor=2,
         homepage="https://example.org",

@@ -330,6 +330,12 @@ def test_what_makes_two_environments_different_is_told() -> None:
     assert unlike(one, {**one, "fingerprint": {}}) == "torch 2.13.0 and None"
 
 
+def test_an_older_profile_says_by_leaving_a_key_out_what_a_younger_one_says_of_it() -> None:
+    young = json.loads(json.dumps(header([WHOLE[0].trial])["implementations"]["mine"]))
+    old = {key: value for key, value in young["profile"].items() if key not in {"cpu", "built_on"}}
+    assert unlike({**young, "profile": old}, young) == ""
+
+
 @pytest.mark.parametrize(
     "fields",
     [

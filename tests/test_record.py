@@ -70,7 +70,7 @@ FINISHED = {"finished": "2026-11-21T09:00:02+00:00", "seconds": 1.5}
 
 
 #: Fields that records lack which were written before there were such.
-YOUNGER = {"known": {"message"}, "profile": {"built_on"}, "observation": {"in_eager"}}
+YOUNGER = {"known": {"message"}, "profile": {"built_on", "cpu"}, "observation": {"in_eager"}}
 
 
 def result(name: str = "one", verdict: Verdict = Verdict.PASS, on: str = "mine") -> Result:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from conftest import HANGS, ROOT, comes_true, touchstone
@@ -173,13 +174,14 @@ def written(folder: Path, name: str, text: str) -> str:
 
 
 def test_implementations_that_cannot_run_are_errors_and_the_others_go_on(tmp_path: Path) -> None:
-    """No environment, no interpreter, no module, death at import: their failure, never our bug."""
+    """No environment, interpreter, fitting CPU or module, death at import: their failure, never our bug."""
     (tmp_path / "dies.py").write_text("import os; os.abort()", encoding="utf-8")
     ran = subprocess.run(
         [
             *touchstone("run", SOME, "autocast/*", f"-o{tmp_path / 'out'}", "-n2"),
             written(tmp_path, "unmade", 'extends = "eager"\nrequires = ["./no-such-wheel.whl"]'),
             written(tmp_path, "gone", 'extends = "eager"\npython = "/nope/python"'),
+            written(tmp_path, "unfit", 'extends = "eager"\ncpu = ["Z VECTOR", "VSX"]'),
             written(tmp_path, "missing", 'backend = "no.such:thing"\nclaims = []'),
             written(
                 tmp_path,
@@ -202,10 +204,11 @@ def test_implementations_that_cannot_run_are_errors_and_the_others_go_on(tmp_pat
         name: {
             (r.judgement.verdict, r.judgement.phase) for r in record.results if name in r.trial.id
         }
-        for name in ("unmade", "gone", "missing", "dies", "@ eager")
+        for name in ("unmade", "gone", "unfit", "missing", "dies", "@ eager")
     } == {
         "unmade": {(Verdict.ERROR, "environment")},
         "gone": {(Verdict.ERROR, "environment")},
+        "unfit": {(Verdict.ERROR, "environment")},
         "missing": {(Verdict.ERROR, "import")},
         "dies": {(Verdict.CRASH, "")},
         "@ eager": {(Verdict.PASS, "")},
@@ -216,6 +219,10 @@ def test_implementations_that_cannot_run_are_errors_and_the_others_go_on(tmp_pat
     assert "look: touchstone doctor" in ran.stdout
     header = record.header["implementations"]
     assert header["gone"]["fingerprint"] == {"torch": "unknown", "python": "unknown"}
+    assert header["unfit"]["fingerprint"] == header["eager"]["fingerprint"] | {"pid": ANY}
+    assert (
+        "'unfit' does its work on a CPU with Z VECTOR or VSX alone, and torch finds" in ran.stdout
+    )
 
 
 def test_tolerances_of_a_profile_decide_how_close_values_must_be(tmp_path: Path) -> None:
