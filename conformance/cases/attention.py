@@ -179,6 +179,7 @@ def heads_are_split_and_joined(s: Subject) -> None:
 
     compiled = s.compile(program)
     for length in 4, 5, 6, 1:
+        projection.zero_grad()
         compiled(s.randn(2, length, 8))[1].square().sum().backward()
         s.note("gradients", [each.grad for each in projection.parameters()])
 
