@@ -5,16 +5,17 @@ AOTAutograd makes pure functions of a captured graph, one for each direction; ea
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
 from onnxruntime import InferenceSession, OrtValue
 from torch._dynamo.backends.common import aot_autograd
 from torch._functorch._aot_autograd.utils import make_boxed_func
-from torch._guards import detect_fake_mode
 from torch.export import ExportedProgram, ModuleCallEntry, ModuleCallSignature
 from torch.export import graph_signature as spec
 from torch.fx import GraphModule, Node
+from torch.fx.experimental.symbolic_shapes import optimization_hint
 from torch.onnx._internal.exporter import _core, _registration
 from torch.utils._pytree import tree_structure
 
@@ -27,42 +28,58 @@ def compile_function(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: A
     constants = _lift_constants(graph)
     places, output = graph.graph.find_nodes(op="placeholder"), graph.graph.output_node()
     results: Any = output.args[0]
-    computed = [each for each in results if isinstance(each, Node)]  # others: None and constants
+    nodes = [each for each in results if isinstance(each, Node)]  # others: None and constants
+    computed = [each for each in nodes if each not in places]  # others: passed through as they are
+
+    def chosen(known: dict[Node, Any]) -> list[Any]:
+        return [known[each] if isinstance(each, Node) else each for each in results]
+
     if not computed:
-        return make_boxed_func(lambda *_: results)
+        return make_boxed_func(
+            lambda *args: chosen(dict(zip(places, (*constants, *args), strict=True)))
+        )
     output.args = (computed,)
     signature = spec.ExportGraphSignature(
         [spec.InputSpec(spec.InputKind.USER_INPUT, _argument(each), None) for each in places],
         [spec.OutputSpec(spec.OutputKind.USER_OUTPUT, _argument(each), None) for each in computed],
     )
-    given = tree_structure(((*examples, *constants), {}))
-    call = ModuleCallSignature([], [], given, tree_structure(computed))
-    program = ExportedProgram(graph, graph.graph, signature, {}, {}, [ModuleCallEntry("", call)])
-    exported = _core.export(program, registry=REGISTRY, opset_version=18, verbose=False)
+    inputs, outputs = tree_structure(((*constants, *examples), {})), tree_structure(computed)
+    call = ModuleCallEntry("", ModuleCallSignature([], [], inputs, outputs))
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # by torch, of torch
+        program = ExportedProgram(graph, graph.graph, signature, {}, {}, [call])
+        exported = _core.export(program, registry=REGISTRY, opset_version=18, verbose=False)
     session = InferenceSession(exported.model_proto.SerializeToString())
+    orders = [_order(each) for each in computed]
 
     def run(*args: torch.Tensor | float) -> list[torch.Tensor | float | None]:
-        inputs = zip(session.get_inputs(), (*args, *constants), strict=True)
-        feeds = {x.name: _to_ort(y) for x, y in inputs}
-        found = iter(session.run_with_ort_values(None, feeds))
-        return [_to_torch(next(found), x) if isinstance(x, Node) else x for x in results]
+        known: dict[Node, Any] = dict(zip(places, (*constants, *args), strict=True))
+        names = [each.name for each in session.get_inputs()]
+        feeds = {x: _to_ort(y) for x, y in zip(names, known.values(), strict=True)}
+        found = zip(computed, session.run_with_ort_values(None, feeds), orders, strict=True)
+        return chosen(known | {node: _to_torch(value, node, order) for node, value, order in found})
 
     return make_boxed_func(run)
 
 
 def _lift_constants(graph: GraphModule) -> list[torch.Tensor]:
-    """Make the tensors that a graph has as attributes its last inputs: an exported program has no others."""
-    nodes, mode = graph.graph, detect_fake_mode()
-    assert mode is not None  # AOTAutograd's, which is on while it compiles
-    found = [each for each in nodes.find_nodes(op="get_attr") if each.users]
-    first = next(each for each in nodes.nodes if each.op != "placeholder")
-    for node in found:
-        with nodes.inserting_before(first):
-            place = nodes.placeholder(node.name)
-        place.meta["val"] = mode.from_tensor(getattr(graph, node.target), static_shapes=True)
-        node.replace_all_uses_with(place)
-        nodes.erase_node(node)
-    return [getattr(graph, each.target) for each in found]
+    """The tensors that a graph holds, which an exported program may not: they become its first inputs."""
+    found: list[torch.Tensor] = []
+    for each in graph.graph.find_nodes(op="get_attr"):
+        if isinstance(value := getattr(graph, each.target), torch.Tensor):
+            with graph.graph.inserting_before(next(iter(graph.graph.nodes))):
+                place = graph.graph.placeholder(each.name)
+            place.meta = dict(each.meta)
+            each.replace_all_uses_with(place)
+            graph.graph.erase_node(each)
+            found.insert(0, value)
+    return found
+
+
+def _order(node: Node) -> list[int]:
+    """The dimensions of a result from the outermost to the innermost in memory: ONNX knows no strides."""
+    if not isinstance(value := node.meta["val"], torch.Tensor):
+        return []
+    return sorted(range(value.dim()), key=lambda i: -optimization_hint(value.stride(i), 1))
 
 
 def _argument(node: Node) -> spec.TensorArgument | spec.SymIntArgument:
@@ -71,14 +88,20 @@ def _argument(node: Node) -> spec.TensorArgument | spec.SymIntArgument:
 
 
 def _to_ort(value: torch.Tensor | float) -> OrtValue:
-    tensor = torch.as_tensor(value).detach().contiguous()
+    is_tensor = isinstance(value, torch.Tensor)
+    tensor = value.detach().contiguous() if is_tensor else torch.tensor(value, device="cpu")
     is_bool = tensor.dtype == torch.bool  # which ONNX Runtime does not take from torch's DLPack
     return OrtValue.ortvalue_from_numpy(tensor.numpy()) if is_bool else OrtValue.from_dlpack(tensor)
 
 
-def _to_torch(value: OrtValue, node: Node) -> torch.Tensor | float:
+def _to_torch(value: OrtValue, node: Node, order: list[int]) -> torch.Tensor | float:
     tensor, example = torch.utils.dlpack.from_dlpack(value), node.meta["val"]
-    return tensor.to(example.dtype) if isinstance(example, torch.Tensor) else tensor.item()
+    if not isinstance(example, torch.Tensor):
+        return bool(tensor) if isinstance(example, torch.SymBool) else tensor.item()
+    back = sorted(range(len(order)), key=order.__getitem__)
+    return tensor.to(example.dtype).permute(order).contiguous().permute(back)
 
 
-compile_graph = aot_autograd(fw_compiler=compile_function)
+def compile_graph(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: ANN401
+    """The backend: a function, as a module that was compiled with an AotAutograd cannot be pickled."""
+    return aot_autograd(fw_compiler=compile_function)(graph, examples)
