@@ -79,7 +79,8 @@ def _order(node: Node) -> list[int]:
     """The dimensions of a result from the outermost to the innermost in memory: ONNX knows no strides."""
     if not isinstance(value := node.meta["val"], torch.Tensor):
         return []
-    return sorted(range(value.dim()), key=lambda i: -optimization_hint(value.stride(i), 1))
+    strides = value.stride()
+    return sorted(range(len(strides)), key=lambda i: -optimization_hint(strides[i], 1))
 
 
 def _argument(node: Node) -> spec.TensorArgument | spec.SymIntArgument:
@@ -88,8 +89,8 @@ def _argument(node: Node) -> spec.TensorArgument | spec.SymIntArgument:
 
 
 def _to_ort(value: torch.Tensor | float) -> OrtValue:
-    is_tensor = isinstance(value, torch.Tensor)
-    tensor = value.detach().contiguous() if is_tensor else torch.tensor(value, device="cpu")
+    made = value if isinstance(value, torch.Tensor) else torch.tensor(value, device="cpu")
+    tensor = made.detach().contiguous()
     is_bool = tensor.dtype == torch.bool  # which ONNX Runtime does not take from torch's DLPack
     return OrtValue.ortvalue_from_numpy(tensor.numpy()) if is_bool else OrtValue.from_dlpack(tensor)
 
