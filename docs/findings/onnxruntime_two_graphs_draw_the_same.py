@@ -1,11 +1,11 @@
 """ONNX Runtime: what is drawn before a graph break is drawn again behind it.
 
-Scenario: randomness/draws_around_a_break
+Scenario: randomness/draws_around_a_break, randomness/seed_repeats_the_numbers
 Kind: wrong values
 Seen: torch 2.13.0; onnxruntime
-Root: each session has generators of its own, whose seeds are one number of the process plus the number of the node in
-    its graph (RandomUniformLike and others, random_generator.h): in two graphs that draw at the same place they are equal
-    (onnxruntime 1.31.1).
+Root: each session has generators of its own, whose seeds are one number of the process plus the number of the node
+    in its graph (RandomUniformLike and others, random_generator.h): two graphs that draw at the same place have equal
+    ones. They know nothing of torch.manual_seed (onnxruntime 1.31.1).
 Upstream: https://github.com/microsoft/onnxruntime/issues/27771
 """
 
