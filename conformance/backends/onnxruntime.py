@@ -90,7 +90,8 @@ def _argument(node: Node) -> spec.TensorArgument | spec.SymIntArgument:
 
 def _to_ort(value: torch.Tensor | float) -> OrtValue:
     made = value if isinstance(value, torch.Tensor) else torch.tensor(value, device="cpu")
-    tensor = made.detach().contiguous()
+    is_complex = made.is_complex()  # which the exporter takes for pairs in a last dimension
+    tensor = (torch.view_as_real(made.resolve_conj()) if is_complex else made).detach().contiguous()
     is_bool = tensor.dtype == torch.bool  # which ONNX Runtime does not take from torch's DLPack
     return OrtValue.ortvalue_from_numpy(tensor.numpy()) if is_bool else OrtValue.from_dlpack(tensor)
 
@@ -99,8 +100,10 @@ def _to_torch(value: OrtValue, node: Node, order: list[int]) -> torch.Tensor | f
     tensor, example = torch.utils.dlpack.from_dlpack(value), node.meta["val"]
     if not isinstance(example, torch.Tensor):
         return bool(tensor) if isinstance(example, torch.SymBool) else tensor.item()
+    if example.is_complex() and not tensor.is_complex():
+        tensor = torch.view_as_complex(tensor)
     back = sorted(range(len(order)), key=order.__getitem__)
-    return tensor.to(example.dtype).permute(order).contiguous().permute(back)
+    return tensor.to(example.device, example.dtype).permute(order).contiguous().permute(back)
 
 
 def compile_graph(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: ANN401
