@@ -74,6 +74,7 @@ class Doctor:
             modules=(),
             device="cpu" if implementation.modules else implementation.device,  # they may bring it
             options={},
+            cpu=(),
             tools=(),
             interprets=True,
         )

@@ -110,6 +110,10 @@ def test_what_passes_without_being_claimed_is_said(tmp_path: Path) -> None:
             'backend = "eager"\ntools = ["no-such-g++"]',
             "BROKEN  tools .* no-such-g.. not found; ins",
         ),
+        (
+            'backend = "eager"\ncpu = ["VSX"]',
+            "BROKEN  import .* with VSX alone, .* another machine",
+        ),
         ('backend = "eager"\ndevice = "warp"', "BROKEN  control .* repair torch, the device or"),
     ],
 )
