@@ -102,8 +102,11 @@ def _to_torch(value: OrtValue, node: Node, order: list[int]) -> torch.Tensor | f
         return bool(tensor) if isinstance(example, torch.SymBool) else tensor.item()
     if example.is_complex() and not tensor.is_complex():
         tensor = torch.view_as_complex(tensor)
-    back = sorted(range(len(order)), key=order.__getitem__)
-    return tensor.to(example.device, example.dtype).permute(order).contiguous().permute(back)
+    made = tensor.to(example.device, example.dtype)
+    if order == sorted(order):
+        return made
+    # No permutation of a copy: autograd forbids to write into results that are views.
+    return torch.empty_permuted(made.shape, order, dtype=made.dtype, device=made.device).copy_(made)
 
 
 def compile_graph(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: ANN401
