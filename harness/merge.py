@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from harness import plan
+from harness.environment import profile
 from harness.model import Implementation, Result, Trial, Verdict
 from harness.record import Record, RecordError
 from harness.shard import Shard
@@ -23,14 +24,10 @@ _FINGERPRINT = ("torch", "torch_git", "torch_build", "python")
 _LOCAL = ("python", "argument")
 
 #: What a profile in a record says by leaving a key out, as those of older records do.
-_DEFAULTS = {
-    each.name: [] if each.default == () else each.default
-    for each in fields(Implementation)
-    if each.default is not MISSING
-}
+_DEFAULTS = profile(Implementation(""))
 
 #: What makes records of different catalogs ones of the same.
-SAME_CATALOG = (
+_SAME_CATALOG = (
     "bring the older up with `touchstone run --update`, or run both with the same Touchstone"
 )
 
@@ -134,7 +131,7 @@ def combine(records: Sequence[Record]) -> Record:
         if other.header["suite"] != header["suite"]:
             raise RecordError(
                 f"the records are of different catalogs ({header['suite']} and {other.header['suite']}); "
-                f"{SAME_CATALOG}"
+                + _SAME_CATALOG
             )
         common = sorted(set(header["implementations"]) & set(other.header["implementations"]))
         if common:
@@ -219,7 +216,7 @@ def _check(first: _Given, each: _Given) -> None:
     if each.header["suite"] != first.header["suite"]:
         raise RecordError(
             f"{each.name} is of another catalog than {first.name} ({suite_in_words(each.header['suite'])} and "
-            f"{suite_in_words(first.header['suite'])}); {SAME_CATALOG}"
+            f"{suite_in_words(first.header['suite'])}); {_SAME_CATALOG}"
         )
 
 

@@ -49,11 +49,10 @@ def compile_function(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: A
         program = ExportedProgram(graph, graph.graph, signature, {}, {}, [call])
         exported = _core.export(program, registry=REGISTRY, opset_version=18, verbose=False)
     session = InferenceSession(exported.model_proto.SerializeToString())
-    orders = [_order(each) for each in computed]
+    names, orders = [each.name for each in session.get_inputs()], [_order(x) for x in computed]
 
     def run(*args: torch.Tensor | float) -> list[torch.Tensor | float | None]:
         known: dict[Node, Any] = dict(zip(places, (*constants, *args), strict=True))
-        names = [each.name for each in session.get_inputs()]
         feeds = {x: _to_ort(y) for x, y in zip(names, known.values(), strict=True)}
         found = zip(computed, session.run_with_ort_values(None, feeds), orders, strict=True)
         return chosen(known | {node: _to_torch(value, node, order) for node, value, order in found})
