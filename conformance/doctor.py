@@ -9,9 +9,10 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 
+from conformance.request import TIME_LIMIT
 from conformance.session import Session, Settings, open_folder
 from harness import catalog, known, provision
-from harness.environment import IsolationError, interpreter, missing_tools
+from harness.environment import IsolationError, check_cpu, interpreter, missing_tools
 from harness.judge import fails
 from harness.model import Implementation, Result, Verdict
 
@@ -62,7 +63,7 @@ class Doctor:
     """
 
     def __init__(
-        self, implementation: Implementation, say: provision.Say, time_limit: float = 60.0
+        self, implementation: Implementation, say: provision.Say, time_limit: float = TIME_LIMIT
     ) -> None:
         self._implementation = implementation
         self._say = say
@@ -90,6 +91,7 @@ class Doctor:
         for check in (
             self._check_interpreter,
             self._check_torch,
+            self._check_cpu,
             self._check_control,
             self._check_tools,
             self._check_import,
@@ -119,6 +121,16 @@ class Doctor:
         except IsolationError as error:
             return Check("torch", str(error), good=False)
         return Check("torch", f"{seen['torch']} under Python {seen['python']}")
+
+    def _check_cpu(self) -> Check:
+        found = self._session.fingerprint(self._name)
+        try:
+            check_cpu(self._implementation, found)
+        except IsolationError as error:
+            return Check("cpu", str(error), good=False)
+        return Check(
+            "cpu", f"{found['cpu']}; {' or '.join(self._implementation.cpu) or 'any'} will do"
+        )
 
     def _check_control(self) -> Check:
         problem = self._session.problem(self._control.name)

@@ -27,6 +27,9 @@ from harness.shard import Shard, durations, read_shard, split
 #: Seconds for second looks, unless the run is asked for others.
 SECOND_LOOK = 120.0
 
+#: Seconds for one trial, before the implementation's factor, unless others are asked for.
+TIME_LIMIT = 60.0
+
 #: The longest time limit, in seconds, and the highest memory limit, in GiB, that make sense.
 _DAYS, _MUCH = 1e6, 1e6
 
@@ -56,7 +59,7 @@ class Request:
     implementations: tuple[Implementation, ...]
     known: tuple[Known, ...] = ()
     mode: str = "fork"
-    time_limit: float = 60.0
+    time_limit: float = TIME_LIMIT
     memory_limit: int = 0
     strict: bool = False
     repeat: int = 1
@@ -89,11 +92,6 @@ def begin(options: Mapping[str, Any]) -> Request:
     Raises:
         RequestError, ProfileError, KnownError, RecordError, ShardError: an option makes no sense.
     """
-    limit = 60.0 if options["time_limit"] is None else options["time_limit"]
-    if not 0 < limit <= _DAYS:
-        raise RequestError(
-            f"--time-limit is {limit}; give a number of seconds above 0, at most {_DAYS:g}"
-        )
     repeat = 1 if options["repeat"] is None else options["repeat"]
     if repeat < 1:
         raise RequestError(f"--repeat is {repeat}; give a number of attempts from 1 up")
@@ -112,7 +110,7 @@ def begin(options: Mapping[str, Any]) -> Request:
             each for file in options["known"] or () for each in known.read_file(Path(file))
         ),
         mode=options["isolation"] or "fork",
-        time_limit=limit,
+        time_limit=check_time_limit(options["time_limit"]),
         memory_limit=usual_memory() if memory is None else int(memory * GIB),
         strict=options["strict"],
         repeat=repeat,
@@ -120,6 +118,20 @@ def begin(options: Mapping[str, Any]) -> Request:
         shard=read_shard(options["shard"]) if options["shard"] else None,
         took=durations(read(Path(options["durations"]))) if options["durations"] else {},
     )
+
+
+def check_time_limit(asked: float | None) -> float:
+    """The seconds for one trial that are asked for, or the usual ones.
+
+    Raises:
+        RequestError: they make no sense.
+    """
+    limit = TIME_LIMIT if asked is None else asked
+    if not 0 < limit <= _DAYS:
+        raise RequestError(
+            f"--time-limit is {limit}; give a number of seconds above 0, at most {_DAYS:g}"
+        )
+    return limit
 
 
 def check_folder(folder: Path) -> None:

@@ -29,7 +29,8 @@ def catch_up(path: Path, options: Mapping[str, Any]) -> tuple[Request, Begun]:
     What stays is judged by the known deviations of today.
 
     Raises:
-        RequestError, RecordError, CatalogError: the record cannot be brought up, or not with these options.
+        RequestError, ProfileError, RecordError, CatalogError: the record cannot be brought up, or not with these
+            options.
     """
     check_answered(options, "--update")
     record = read_interrupted(path)
@@ -51,10 +52,11 @@ def _of_today(path: Path, before: Implementation) -> Implementation:
 
     Raises:
         RecordError: the profile says something else of what was judged.
+        ProfileError: it cannot be used.
     """
     try:
         now = implementations.find(before.argument)
-    except implementations.ProfileError:
+    except implementations.UnknownError:
         return before
     if now.name != before.name:
         return before

@@ -63,6 +63,10 @@ class ProfileError(Exception):
     """An implementation is unknown or its profile cannot be used; the message says what to do."""
 
 
+class UnknownError(ProfileError):
+    """There is no implementation of this name, or no such file."""
+
+
 def shipped(folder: Path = FOLDER) -> list[str]:
     """Names of the profiles that come with Touchstone."""
     return sorted(file.stem for file in folder.glob("*.toml"))
@@ -84,12 +88,13 @@ def find(named: str) -> Implementation:
     """The implementation of a name, of a profile's path, or of a backend written `module:attribute`.
 
     Raises:
-        ProfileError: there is none, or its profile cannot be used.
+        UnknownError: there is none.
+        ProfileError: its profile cannot be used.
     """
     if named.endswith(".toml"):
         file = Path(named)
         if not file.is_file():
-            raise ProfileError(
+            raise UnknownError(
                 f"the profile {named!r} does not exist; give the path of a TOML file"
             )
         return dataclasses.replace(read(file), argument=named)
@@ -100,7 +105,7 @@ def find(named: str) -> Implementation:
         return Implementation(name, backend=named, claims=tuple(NEEDS), argument=named)
     near = difflib.get_close_matches(named, shipped(), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ProfileError(
+    raise UnknownError(
         f"there is no implementation {named!r}; {hint}give one of {', '.join(shipped())}, the path of a "
         "profile (*.toml), or a backend as module:attribute"
     )

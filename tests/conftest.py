@@ -66,9 +66,10 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than processors: tests wait for processes that they start, and for limits to be over."""
-    return (os.cpu_count() or 1) + 1
+    """More workers than processors: tests wait for processes that they start, and for limits to be over."""
+    return (os.cpu_count() or 1) + 2
 
 
 class _Together(LoadScopeScheduling):  # type: ignore[misc]
@@ -82,6 +83,7 @@ class _Together(LoadScopeScheduling):  # type: ignore[misc]
         return module if module in _TOGETHER else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together | None:  # noqa: ANN401 - xdist's own
     """The scheduler for `-n` alone."""
     return _Together(config, log) if config.getoption("dist") == "load" else None

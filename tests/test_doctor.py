@@ -112,7 +112,7 @@ def test_what_passes_without_being_claimed_is_said(tmp_path: Path) -> None:
         ),
         (
             'backend = "eager"\ncpu = ["VSX"]',
-            "BROKEN  import .* with VSX alone, .* another machine",
+            "BROKEN  cpu .* with VSX alone, .* another machine",
         ),
         ('backend = "eager"\ndevice = "warp"', "BROKEN  control .* repair torch, the device or"),
     ],

@@ -18,7 +18,7 @@ from conformance.request import OPTIONS, RequestError
 from conformance.update import catch_up
 from harness import catalog, environment, resume
 from harness.edition import conduct
-from harness.implementations import find
+from harness.implementations import ProfileError, find
 from harness.model import Trial
 from harness.record import Record, RecordError, read
 from harness.renewal import Today, renew
@@ -143,6 +143,13 @@ def test_a_profile_of_something_else_is_refused(asked: tuple[Path, Path]) -> Non
         RecordError,
         match=r"the profile of 'mine' had and has backend eager and aot_eager; run again: touchstone run",
     ):
+        catch_up(path, dict.fromkeys(OPTIONS))
+
+
+def test_a_broken_profile_is_refused(asked: tuple[Path, Path]) -> None:
+    profile, path = asked
+    profile.write_text('backends = "eager"\n', encoding="utf-8")
+    with pytest.raises(ProfileError, match="`backends` is no key of a profile; did you mean 'back"):
         catch_up(path, dict.fromkeys(OPTIONS))
 
 

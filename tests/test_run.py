@@ -427,6 +427,7 @@ BAD: Sequence[tuple[list[str], int, str]] = [
     (["report", "nope.jsonl", "-oX"], 4, "nope.jsonl cannot be read: No such file"),
     (["report", "LICENSE", "-oX"], 4, "LICENSE is no record"),
     (["run", "--matrix=nope"], 4, "there is no matrix 'nope'"),
+    (["doctor", "eager", "--time-limit=-1"], 4, "'-1' is no time limit; give a number of seconds"),
     (["doctor", "egger"], 4, "did you mean 'eager'?"),
     (["doctor", "nope.toml"], 4, "the profile 'nope.toml' does not exist"),
     (["implementations", "egger"], 4, "did you mean 'eager'?"),

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from onnxruntime import InferenceSession, OrtValue
 from torch._dynamo.backends.common import aot_autograd
+from torch._dynamo.convert_frame import compile_lock
 from torch._functorch._aot_autograd.utils import make_boxed_func
 from torch.export import ExportedProgram, ModuleCallEntry, ModuleCallSignature
 from torch.export import graph_signature as spec
@@ -45,7 +46,8 @@ def compile_function(graph: GraphModule, examples: list[Any]) -> Any:  # noqa: A
     )
     inputs, outputs = tree_structure(((*constants, *examples), {})), tree_structure(computed)
     call = ModuleCallEntry("", ModuleCallSignature([], [], inputs, outputs))
-    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # by torch, of torch
+    # An export changes what the whole process shares, and AOTAutograd compiles a backward without Dynamo's lock.
+    with compile_lock, warnings.catch_warnings(action="ignore", category=FutureWarning):
         program = ExportedProgram(graph, graph.graph, signature, {}, {}, [call])
         exported = _core.export(program, registry=REGISTRY, opset_version=18, verbose=False)
     session = InferenceSession(exported.model_proto.SerializeToString())

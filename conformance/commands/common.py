@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from conformance.request import TIME_LIMIT, RequestError, check_time_limit
 from harness import accept, catalog, plan
 from harness.catalog import CatalogError, Entry
 from harness.files import write_whole
@@ -89,6 +90,26 @@ def add_implementations(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--matrix", metavar="NAME", help="the implementations that matrix.toml lists by this name"
     )
+
+
+def add_time_limit(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how long a trial may take."""
+    parser.add_argument(
+        "--time-limit",
+        type=_time_limit,
+        default=TIME_LIMIT,
+        metavar="SECONDS",
+        help=f"for one trial, times the implementation's factor (default: {TIME_LIMIT:g})",
+    )
+
+
+def _time_limit(text: str) -> float:
+    try:
+        return check_time_limit(float(text))
+    except (ValueError, RequestError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time limit; give a number of seconds above 0"
+        ) from None
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from conformance.commands.common import (
     UsageError,
     add_implementations,
     add_output,
+    add_time_limit,
     check_selects,
     well_formed,
     write,
@@ -24,8 +25,6 @@ from conformance.speech import tell
 from harness.exchange import Pair, page
 from harness.implementations import chosen
 from harness.model import Implementation
-
-_TIME_LIMIT = 60.0
 
 _EXAMPLES = """examples:
   touchstone exchange                                          between eager, aot_eager and inductor
@@ -50,6 +49,7 @@ def add(commands: Commands) -> None:
         "select", nargs="*", metavar="PATTERN", help="ids (default: all that save and load)"
     )
     add_implementations(parser)
+    add_time_limit(parser)
     add_output(parser)
 
 
@@ -63,7 +63,7 @@ def _exchange(asked: argparse.Namespace) -> int:
             "`touchstone list --need ahead_of_time` shows what may"
         )
     judged = chosen(asked.implementation or (), asked.matrix or "")
-    settings = Settings(open_folder(), os.getpid(), "fork", _TIME_LIMIT)
+    settings = Settings(open_folder(), os.getpid(), "fork", asked.time_limit)
     session = Session(settings, judged)
     try:
         session.furnish(tell)

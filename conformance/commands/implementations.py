@@ -17,7 +17,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from conformance.commands.common import Commands
+from conformance.commands.common import Commands, add_time_limit
 from conformance.doctor import Check, Doctor, diagnose
 from conformance.exits import OK
 from conformance.speech import say, tell
@@ -140,13 +140,14 @@ def _add_doctor(commands: Commands) -> None:
     parser.add_argument(
         "name", metavar="NAME", help="a name, the path of a profile, or module:attribute"
     )
+    add_time_limit(parser)
 
 
 def _doctor(asked: argparse.Namespace) -> int:
     implementation = find(asked.name)
     started = time.monotonic()
     say(f"{implementation.name}: {implementation.homepage or 'no homepage'}\n")
-    doctor = Doctor(implementation, tell)
+    doctor = Doctor(implementation, tell, asked.time_limit)
     try:
         checks, results = [], []
         for check in doctor.examine():

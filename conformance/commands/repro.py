@@ -12,7 +12,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.commands.common import Commands, UsageError, check_selects, well_formed, write
+from conformance.commands.common import (
+    Commands,
+    UsageError,
+    add_time_limit,
+    check_selects,
+    well_formed,
+    write,
+)
 from conformance.exits import BROKEN, BUG, OK
 from conformance.speech import say, tell
 from harness.catalog import Entry
@@ -55,12 +62,13 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="default: repro-SCENARIO-IMPLEMENTATION.py in this folder",
     )
+    add_time_limit(parser)
 
 
 def _repro(asked: argparse.Namespace) -> int:
     entries = well_formed()
     check_selects([asked.id], entries)
-    record = read(asked.record) if asked.record else _run(asked.id, asked.implementation)
+    record = read(asked.record) if asked.record else _run(asked)
     result = _choose(record, asked.id, asked.implementation, entries)
     try:
         made = compose(record, result, entries)
@@ -74,16 +82,17 @@ def _repro(asked: argparse.Namespace) -> int:
     return OK
 
 
-def _run(scenario: str, implementation: str | None) -> Record:
+def _run(asked: argparse.Namespace) -> Record:
     """A record of the trial, made now."""
-    if implementation is None:
+    if asked.implementation is None:
         raise UsageError("say which implementation, with --implementation; or give a --record")
-    chosen([implementation])
+    chosen([asked.implementation])
     with tempfile.TemporaryDirectory(prefix="touchstone-repro-") as folder:
-        tell(f"running {scenario} on {implementation}")
+        tell(f"running {asked.id} on {asked.implementation}")
         command = [
-            *(sys.executable, "-m", "conformance", "run", scenario, "-o", folder),
-            *("--implementation", implementation, "-n", "0", "--second-look", "0"),
+            *(sys.executable, "-m", "conformance", "run", asked.id, "-o", folder),
+            *("--implementation", asked.implementation, "-n", "0", "--second-look", "0"),
+            *("--time-limit", str(asked.time_limit)),
         ]
         ran = subprocess.run(  # noqa: S603 - ourselves
             command,
@@ -94,7 +103,7 @@ def _run(scenario: str, implementation: str | None) -> Record:
         )
         if ran.returncode not in (OK, BROKEN, BUG):
             last = ran.stdout.decode(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-            raise UsageError(f"{scenario} could not be run on {implementation}: {last[0]}")
+            raise UsageError(f"{asked.id} could not be run on {asked.implementation}: {last[0]}")
         return read(Path(folder) / "record.jsonl")
 
 
