@@ -162,7 +162,7 @@ def rounds(todo: Sequence[Job], folder: Path, times: int) -> dict[str, list[floa
     with ExitStack() as stack:
         forks = {
             "fork": Fork(folder, os.getpid()),
-            "fork, cold": Fork(cold, os.getpid(), warm=False),
+            "fork, cold": Fork(cold, os.getpid(), warmth="cold"),
         }
         for fork in forks.values():
             stack.callback(fork.close)

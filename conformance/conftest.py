@@ -5,6 +5,7 @@ With `recorder`, the only module that knows pytest. Nothing here decides: `harne
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from conformance.request import (
     Begun,
     Request,
     RequestError,
+    are_few,
     begin,
     check_folder,
     find_request,
@@ -162,6 +164,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     try:
         request, begun = _requested(config)
+        few = are_few(request, config.getoption("--select") or (), config.args)
+        request = dataclasses.replace(request, few=few)
         entries = (*request.known, *known.read())
         own = begun.path.parent if begun and begun.option == "--resume" else "touchstone-report"
         report = Path(config.getoption("--report") or own)
@@ -226,6 +230,7 @@ def _open(
         time_limit=request.time_limit,
         memory_limit=request.memory_limit,
         repeat=request.repeat,
+        warmth="mild" if request.few else "warm",
     )
     session = config.stash[_session] = Session(settings, request.implementations, entries)
     config.stash[_request] = request

@@ -79,7 +79,7 @@ class Doctor:
             tools=(),
             interprets=True,
         )
-        settings = Settings(open_folder(), os.getpid(), "fork", time_limit)
+        settings = Settings(open_folder(), os.getpid(), "fork", time_limit, warmth="mild")
         self._session = Session(settings, [implementation, self._control], known.read())
 
     def close(self) -> None:

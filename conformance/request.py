@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import known, resume, values
+from harness import catalog, known, plan, resume, values
+from harness.catalog import CatalogError
 from harness.implementations import chosen
 from harness.isolate import usual_memory
 from harness.judge import GIB
@@ -29,6 +30,10 @@ SECOND_LOOK = 120.0
 
 #: Seconds for one trial, before the implementation's factor, unless others are asked for.
 TIME_LIMIT = 60.0
+
+#: From so many trials on a zygote also warms up for backward passes and optimisers: that takes 2.8 s of a
+#: processor, and saves one to one and a half in each of 107 trials of the catalog's 1335.
+_MANY = 24
 
 #: The longest time limit, in seconds, and the highest memory limit, in GiB, that make sense.
 _DAYS, _MUCH = 1e6, 1e6
@@ -54,6 +59,7 @@ class Request:
         shard: the part of the plan that is run; None for all of it.
         took: how long trials took, as far as that is known, for a split in equal parts.
         remaining: what an interrupted run has left to do; None for a run that begins.
+        few: whether it is known, before anything is collected, that few trials are run.
     """
 
     implementations: tuple[Implementation, ...]
@@ -67,6 +73,7 @@ class Request:
     shard: Shard | None = None
     took: Mapping[Trial, float] = dataclasses.field(default_factory=dict)
     remaining: tuple[Trial, ...] | None = None
+    few: bool = False
 
     def portion(self, selected: Sequence[Trial]) -> tuple[Trial, ...]:
         """The part of what is selected that this run is to run, in order."""
@@ -132,6 +139,25 @@ def check_time_limit(asked: float | None) -> float:
             f"--time-limit is {limit}; give a number of seconds above 0, at most {_DAYS:g}"
         )
     return limit
+
+
+def are_few(request: Request, patterns: Sequence[str], nodes: Sequence[str]) -> bool:
+    """Whether it is known, before anything is collected, that few trials are run.
+
+    Args:
+        request: what the run is asked for.
+        patterns: those that select scenarios; none selects all.
+        nodes: what pytest is to collect.
+    """
+    if request.remaining is not None:
+        return len(request.remaining) < _MANY
+    if not patterns:
+        return all("::" in each for each in nodes) and len(nodes) < _MANY
+    with contextlib.suppress(CatalogError):  # collecting it will say so
+        cells = [(entry, each) for entry in catalog.read() for each in catalog.variants(entry)]
+        selected = [cell for cell in cells if any(plan.selects(each, *cell) for each in patterns)]
+        return len(selected) * len(request.implementations) < _MANY
+    return False
 
 
 def check_folder(folder: Path) -> None:

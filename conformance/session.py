@@ -23,7 +23,7 @@ from harness.catalog import Entry, Variant
 from harness.condition import speaks_of
 from harness.environment import IsolationError, check_cpu, missing_tools, profile
 from harness.expectation import explanation
-from harness.fork import Fork
+from harness.fork import Fork, Warmth
 from harness.isolate import Here, Isolation, Spawn
 from harness.judge import Terms, declared_tiers, judge
 from harness.model import (
@@ -63,6 +63,7 @@ class Settings:
         time_limit: seconds for one trial, before the implementation's factor.
         memory_limit: bytes of memory for one trial; 0 for any number.
         repeat: how many attempts are made at each trial.
+        warmth: what zygotes compile before they serve.
     """
 
     folder: Path
@@ -71,6 +72,7 @@ class Settings:
     time_limit: float
     memory_limit: int = 0
     repeat: int = 1
+    warmth: Warmth = "warm"
 
 
 def open_folder() -> Path:
@@ -109,7 +111,7 @@ class Session:
         """The way in which trials are isolated."""
         match self.settings.mode:
             case "fork":
-                return Fork(self.settings.folder, self.settings.guardian)
+                return Fork(self.settings.folder, self.settings.guardian, self.settings.warmth)
             case "spawn":
                 return Spawn(self.settings.folder)
             case _:
@@ -168,10 +170,8 @@ class Session:
 
     def _costs(self, implementation: Implementation) -> dict[str, Any]:
         made = provision.find(implementation) if implementation.requires else None
-        if made is None:
-            return {}
-        costs = {"folder": str(made.folder), "bytes": made.bytes, "seconds": made.seconds}
-        return {"environment": costs}
+        costs = made and {"folder": str(made.folder), "bytes": made.bytes, "seconds": made.seconds}
+        return {"environment": costs} if costs else {}
 
     def check(self) -> None:
         """Find out which implementations can run at all; the trials of the others are errors.

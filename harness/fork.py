@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from harness.answer import open_papers, read_exit, tail
 from harness.environment import BOOT, IsolationError, environ, interpreter, profile
@@ -23,6 +23,9 @@ from harness.model import Exit, Implementation, Job
 
 #: Seconds that the near side waits for a zygote to come up or to report an end that it was told to make.
 PATIENCE = 900.0
+
+#: What a zygote compiles before it serves: all that helps many trials, what helps any trial at all, or nothing.
+Warmth = Literal["warm", "mild", "cold"]
 
 
 class ZygoteError(Exception):
@@ -35,13 +38,13 @@ class Fork:
     Args:
         folder: where the sockets are: the same for all processes of a run.
         guardian: pid of the process whose end ends the zygotes.
-        warm: whether the zygote compiles something trivial before it serves.
+        warmth: what the zygote compiles before it serves.
     """
 
-    def __init__(self, folder: Path, guardian: int, *, warm: bool = True) -> None:
+    def __init__(self, folder: Path, guardian: int, warmth: Warmth = "warm") -> None:
         self._folder = folder
         self._guardian = guardian
-        self._warm = warm
+        self._warmth = warmth
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, implementation: Implementation) -> None:
@@ -120,7 +123,7 @@ class Fork:
         Warming up runs the implementation's code: it may fail, and it may take no more than a trial.
         """
         line = _Line(self._connect(implementation))
-        if not self._warm or not job.name or implementation.backend == "eager":
+        if self._warmth == "cold" or not job.name or implementation.backend == "eager":
             return line
         try:
             warm = _dial_branch(line, profile(implementation), job)
@@ -156,7 +159,7 @@ class Fork:
                 subprocess.Popen(  # noqa: S603 - the interpreter that the profile names
                     [
                         *(command, "-P", str(BOOT), "zygote", str(listener.fileno()), str(path)),
-                        *(str(self._guardian), "warm" if self._warm else "cold"),
+                        *(str(self._guardian), self._warmth),
                     ],
                     stdin=subprocess.DEVNULL,
                     stdout=log,

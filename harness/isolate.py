@@ -103,7 +103,7 @@ class Spawn:
     def hello(self, implementation: Implementation) -> Mapping[str, Any]:
         """The fingerprint, from a zygote started for this one question."""
         with tempfile.TemporaryDirectory(dir=self.folder) as own:
-            fork = Fork(Path(own), os.getpid(), warm=False)
+            fork = Fork(Path(own), os.getpid(), warmth="cold")
             try:
                 return fork.hello(implementation)
             finally:

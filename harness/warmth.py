@@ -19,12 +19,17 @@ from harness.model import Implementation
 from harness.sight import ambient, changed
 
 
-def warm(implementation: Implementation, *, front_end: bool) -> None:
+def warm(implementation: Implementation, *, front_end: bool, whole: bool = True) -> None:
     """Compile small programs and forget them, so that children find imports done and caches filled.
 
     A base zygote warms the front end with all programs; a branch of it only needs to meet its backend.
     The programs are none of the catalog's. That warming up changes no story is proven by a test
     (tests/test_isolation.py).
+
+    Args:
+        implementation: what compiles them.
+        front_end: whether all programs are compiled.
+        whole: whether that includes what takes long and serves few trials, backward passes and optimisers.
 
     Raises:
         RuntimeError: the implementation left the process otherwise, which its trials would not notice.
@@ -38,7 +43,7 @@ def warm(implementation: Implementation, *, front_end: bool) -> None:
             with adapter.watch():
                 compiled(*arguments)
         _forget(adapter)
-    if front_end:
+    if front_end and whole:
         for use in _capture, _step:
             use(adapter, implementation.device)
             _forget(adapter)

@@ -345,12 +345,13 @@ def listen(path: str) -> socket.socket:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve on an inherited socket: `zygote FD PATH GUARDIAN WARM`."""
+    """Serve on an inherited socket: `zygote FD PATH GUARDIAN WARMTH`; the last as `harness.fork.Warmth` says."""
     faulthandler.enable()
     descriptor, path, guardian, warmth = arguments
     listener = socket.socket(fileno=int(descriptor))
     child.prepare()
-    if warmth == "warm":
-        warm(Implementation(name="warm", backend="eager"), front_end=True)
+    if warmth != "cold":
+        eager = Implementation(name="warm", backend="eager")
+        warm(eager, front_end=True, whole=warmth == "warm")
     Zygote(listener, path, int(guardian)).serve()
     os._exit(0)  # nothing here is worth the half second that torch takes to leave

@@ -161,6 +161,7 @@ def test_a_trial_without_room_for_what_it_tells_says_nothing_about_the_implement
 # a folder that vanishes
 
 
+@pytest.mark.long
 def test_a_deleted_temporary_folder_costs_the_trials_in_flight_and_no_others(
     tmp_path: Path, temporary: Path
 ) -> None:

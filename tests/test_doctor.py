@@ -95,6 +95,7 @@ def test_an_implementation_that_is_wrong_is_told_from_an_environment_that_is_bro
     assert "your environment works, and your implementation does not conform in 3 of 12" in said
 
 
+@pytest.mark.long
 def test_what_passes_without_being_claimed_is_said(tmp_path: Path) -> None:
     code, said = doctor(profile(tmp_path, 'backend = "faults:honest"\nclaims = []'))
     assert code == 0, said

@@ -15,7 +15,7 @@ TORCH = version("torch").partition("+")[0]
 
 
 #: How many scripts there are for each that runs without `--long`: what they end with depends on torch alone.
-SAMPLED = 4
+SAMPLED = 6
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,9 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from conftest import HANGS, ROOT, Try, comes_true, fault, first_variants, hung
@@ -18,7 +20,7 @@ from conftest import HANGS, ROOT, Try, comes_true, fault, first_variants, hung
 from conformance.session import Session, Settings
 from harness import catalog, implementations
 from harness.environment import IsolationError, environ
-from harness.fork import Fork
+from harness.fork import Fork, Warmth
 from harness.isolate import Here
 from harness.model import Implementation, Result, Verdict
 from harness.needs import NEEDS
@@ -276,19 +278,22 @@ def test_trials_may_run_in_this_process() -> None:
 
 
 def test_a_zygote_without_warming_up_tells_the_same_stories(folder: Path, fork: Fork) -> None:
-    (folder / "cold").mkdir()
-    cold = Fork(folder / "cold", os.getpid(), warm=False)
+    others: list[Fork] = []
+    for warmth in get_args(Warmth)[1:]:
+        (folder / warmth).mkdir()
+        others.append(Fork(folder / warmth, os.getpid(), warmth))
     session = Session(Settings(folder, os.getpid(), "fork", 60.0), [EAGER])
     try:
-        for entry, variant in first_variants()[::48]:
+        for (entry, variant), other in zip(first_variants()[::48], cycle(others), strict=False):
             session.isolation = fork
             warm = session.run(entry, variant, "eager").exit.observation.story
-            session.isolation = cold
+            session.isolation = other
             assert warm, entry.id
             told = session.run(entry, variant, "eager").exit.observation.story
             assert warm == told, entry.id
     finally:
-        cold.close()
+        for other in others:
+            other.close()
 
 
 def test_what_warming_up_leaves_behind_ends_with_the_zygote(folder: Path, tmp_path: Path) -> None:

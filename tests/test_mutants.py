@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT
@@ -36,6 +38,17 @@ OF_BASE = {
 }
 
 
+def sampled(cases: Iterable[object]) -> list[Any]:
+    """The cases, of which one in so many is run without --long."""
+    marks = itertools.cycle([[], *[[pytest.mark.long]] * (SAMPLED - 1)])
+    return [
+        pytest.param(*each, marks=mark)
+        if isinstance(each, tuple)
+        else pytest.param(each, marks=mark)
+        for each, mark in zip(cases, marks, strict=False)
+    ]
+
+
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
     with bench.opened(CONTENT.mutants, 60) as opened:
@@ -62,14 +75,8 @@ def trial(named: str) -> tuple[Entry, Variant]:
 
 @pytest.mark.parametrize(
     ("mutant", "kill"),
-    [
-        pytest.param(
-            *each,
-            id=f"{each[0].name}-{each[1].scenario}",
-            marks=[pytest.mark.long] * (number % SAMPLED > 0),
-        )
-        for number, each in enumerate(QUICK)
-    ],
+    sampled(QUICK),
+    ids=[f"{mutant.name}-{kill.scenario}" for mutant, kill in QUICK],
 )
 def test_a_mutant_is_caught_where_it_says(
     mutant: Mutant, kill: Kill, request: pytest.FixtureRequest
@@ -85,7 +92,7 @@ def test_a_mutant_is_caught_where_it_says(
         assert declared.worst_facet(judgement) == kill.facet, judgement.reason
 
 
-@pytest.mark.parametrize("scenario", OF_BASE.values())
+@pytest.mark.parametrize("scenario", sampled(OF_BASE.values()))
 def test_the_healthy_base_passes_where_mutants_are_caught(session: Session, scenario: str) -> None:
     judgement = bench.face(session, None, *trial(scenario))
     assert judgement.verdict.conforms, judgement.reason

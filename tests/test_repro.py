@@ -98,6 +98,7 @@ def test_a_deviation_is_seen_outside(
     assert status == 1
 
 
+@pytest.mark.long
 def test_a_program_that_does_not_end_is_ended(attempt: Try, tmp_path: Path) -> None:
     implementation = fault("hang")
     result = attempt(implementation, time_limit=12)

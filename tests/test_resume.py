@@ -385,6 +385,7 @@ def test_an_interrupted_run_leaves_a_record_that_is_completed(
     assert [error.message for error in schema.iter_errors(json.loads(first))] == []
 
 
+@pytest.mark.long
 def test_a_bad_request_leaves_a_record_alone_and_a_good_one_gives_it_its_footer(
     tmp_path: Path, temporary: Path
 ) -> None:

@@ -126,6 +126,7 @@ def test_lf_runs_what_failed_last_time_and_nothing_else(tmp_path: Path) -> None:
     assert "passed" not in again.stdout.splitlines()[-2]
 
 
+@pytest.mark.long
 def test_xdist_workers_and_one_process_make_the_same_record(tmp_path: Path) -> None:
     stories = []
     for workers in "0", "2":
@@ -225,6 +226,7 @@ def test_implementations_that_cannot_run_are_errors_and_the_others_go_on(tmp_pat
     )
 
 
+@pytest.mark.long
 def test_tolerances_of_a_profile_decide_how_close_values_must_be(tmp_path: Path) -> None:
     for absolute, verdict in (0.5, Verdict.FAIL), (1.5, Verdict.PASS):
         wrong = profile(tmp_path, "wrong", tolerances={"float32": [0.0, absolute]}, claims=[])

@@ -169,6 +169,7 @@ def test_the_trials_that_pollute_another_are_named(run: Run) -> None:
     assert found[PRODUCT].judgement.verdict is Verdict.PASS
 
 
+@pytest.mark.long
 def test_what_only_forks_suffer_from_is_our_fault(run: Run) -> None:
     record, _ = run("fears_forks", PRODUCT)
     (result,) = record.results

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from test_record import result
 
 from conformance.command import main
-from conformance.request import OPTIONS, Request, RequestError, begin
+from conformance.request import OPTIONS, Request, RequestError, are_few, begin
 from harness import plan
 from harness.model import Trial
 from harness.record import SCHEMA, Record, RecordError, read
@@ -258,3 +258,29 @@ def test_a_shard_without_a_trial_is_no_success(tmp_path: Path) -> None:
     assert ran.returncode == 5, ran.stdout
     assert "no trial is in shard 9/9; select more, or make fewer shards" in ran.stderr
     assert not (tmp_path / "out").exists()
+
+
+# how many there are, before anything is collected
+
+
+@pytest.mark.parametrize(
+    ("patterns", "nodes", "few"),
+    [
+        ((), ["conformance"], False),
+        ((), ["conformance/cases/aliasing.py::kept_results_stay"], True),
+        ((), ["conformance/cases/aliasing.py::kept_results_stay", "conformance/cases"], False),
+        (("aliasing/kept_results_stay",), ["conformance"], True),
+        (("aliasing/kept_results_stay", "recompiles/*"), ["conformance"], False),
+    ],
+)
+def test_few_trials_are_known_before_they_are_collected(
+    patterns: Sequence[str], nodes: Sequence[str], *, few: bool
+) -> None:
+    assert are_few(begin(options(implementation=["eager"])), patterns, nodes) is few
+
+
+def test_what_is_left_of_a_run_may_be_few() -> None:
+    left = (Trial("aliasing/kept_results_stay", "", "eager"),)
+    request = begin(options(implementation=["eager"]))
+    assert are_few(replace(request, remaining=left), (), ["conformance"])
+    assert not are_few(replace(request, remaining=left * 99), (), ["conformance"])
