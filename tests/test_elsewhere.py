@@ -77,7 +77,7 @@ def step(s):
 """
 
 
-@pytest.mark.parametrize("mode", ["fork", "spawn"])
+@pytest.mark.parametrize("mode", ["fork", pytest.param("spawn", marks=pytest.mark.long)])
 def test_calls_are_numbered_across_processes(play: Play, mode: str) -> None:
     lines = told(play(CONTINUES, mode=mode))
     assert [line for line in lines if not line.startswith("number")] == [
@@ -96,7 +96,7 @@ def test_numbers_are_drawn_as_if_the_step_ran_in_the_body(play: Play) -> None:
     assert len(set(drawn)) == 2
 
 
-@pytest.mark.parametrize("mode", ["fork", "spawn"])
+@pytest.mark.parametrize("mode", ["fork", pytest.param("spawn", marks=pytest.mark.long)])
 def test_a_step_sees_nothing_of_what_the_body_did(play: Play, mode: str) -> None:
     lines = told(
         play(

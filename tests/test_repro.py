@@ -115,9 +115,9 @@ def test_a_program_that_does_not_end_is_ended(attempt: Try, tmp_path: Path) -> N
     [
         "comptime/once_per_compilation",
         "ahead_of_time/function_round_trip",
-        "objects/attribute_is_shadowed",
-        "aliasing/cached_graph_is_for_its_aliases",
-        "export/exported_option_is_fixed",
+        pytest.param("objects/attribute_is_shadowed", marks=pytest.mark.long),
+        pytest.param("aliasing/cached_graph_is_for_its_aliases", marks=pytest.mark.long),
+        pytest.param("export/exported_option_is_fixed", marks=pytest.mark.long),
         "distributed/ranks_see_different_sizes",
     ],
 )
