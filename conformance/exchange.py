@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 
 from conformance.session import Session
-from harness import catalog, plan
+from harness import plan
 from harness.catalog import Entry, Variant
 from harness.exchange import Outcome, Pair, exchanges, judge_pair, split
 from harness.model import Exit, Implementation
@@ -20,12 +20,7 @@ Tell = Callable[[Pair], None]
 
 def cases(entries: Iterable[Entry], select: Sequence[str] = ()) -> list[tuple[Entry, Variant]]:
     """Every variant of every scenario that saves and loads, if `select` names it or is empty."""
-    return [
-        (entry, variant)
-        for entry in filter(exchanges, entries)
-        for variant in catalog.variants(entry)
-        if not select or any(plan.selects(pattern, entry, variant) for pattern in select)
-    ]
+    return plan.select(filter(exchanges, entries), select)
 
 
 def exchange(

@@ -154,9 +154,7 @@ def are_few(request: Request, patterns: Sequence[str], nodes: Sequence[str]) -> 
     if not patterns:
         return all("::" in each for each in nodes) and len(nodes) < _MANY
     with contextlib.suppress(CatalogError):  # collecting it will say so
-        cells = [(entry, each) for entry in catalog.read() for each in catalog.variants(entry)]
-        selected = [cell for cell in cells if any(plan.selects(each, *cell) for each in patterns)]
-        return len(selected) * len(request.implementations) < _MANY
+        return len(plan.select(catalog.read(), patterns)) * len(request.implementations) < _MANY
     return False
 
 

@@ -92,12 +92,7 @@ def accept(record: Record, entries: Sequence[Entry], select: Sequence[str] = ())
         raise RecordError(
             f"the scenarios are not those that the record was made with (catalog {made}, now {now}); run again"
         )
-    chosen = {
-        (entry.id, variant.id)
-        for entry in entries
-        for variant in variants(entry)
-        if not select or any(plan.selects(pattern, entry, variant) for pattern in select)
-    }
+    chosen = {(entry.id, variant.id) for entry, variant in plan.select(entries, select)}
     results = [r for r in record.results if (r.trial.scenario, r.trial.variant) in chosen]
     planned = [each for each in record.planned if (each.scenario, each.variant) in chosen]
     missing = len(planned) - len(results)

@@ -64,6 +64,16 @@ def selects(pattern: str, entry: Entry, variant: Variant) -> bool:
     )
 
 
+def select(entries: Iterable[Entry], patterns: Sequence[str]) -> list[tuple[Entry, Variant]]:
+    """Every variant of every scenario that a glob names; all where there are no globs."""
+    return [
+        (entry, variant)
+        for entry in entries
+        for variant in variants(entry)
+        if not patterns or any(selects(pattern, entry, variant) for pattern in patterns)
+    ]
+
+
 def near(pattern: str, entries: Iterable[Entry]) -> str:
     """A hint at ids that look like a pattern that selects nothing; "" if none does."""
     names = [entry.id for entry in entries]

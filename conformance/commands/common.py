@@ -108,7 +108,7 @@ def _time_limit(text: str) -> float:
         return check_time_limit(float(text))
     except (ValueError, RequestError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no time limit; give a number of seconds above 0"
+            f"{text!r} is no time limit; give a number of seconds above 0, at most a million"
         ) from None
 
 
